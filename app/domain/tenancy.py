@@ -1,0 +1,97 @@
+"""Who acts, for which tenant, and what they may do.
+
+The permission table is the default; a tenant's own roles (app/queries/roles.py) replace it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+TenantId = NewType("TenantId", int)
+
+
+class Role(StrEnum):
+    """The built-in roles of a tenant, weakest first."""
+
+    VIEWER = "viewer"
+    ANALYST = "analyst"
+    ADMIN = "admin"
+
+
+class Scope(StrEnum):
+    """What an API token may be used for."""
+
+    INGEST = "ingest"
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+READ, WRITE, ADMIN = "read", "write", "admin"
+
+# noun -> verb -> the roles that may; nouns that are absent follow "*".
+DEFAULT_PERMISSIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
+    "*": {
+        READ: frozenset({Role.VIEWER, Role.ANALYST, Role.ADMIN}),
+        WRITE: frozenset({Role.ANALYST, Role.ADMIN}),
+        ADMIN: frozenset({Role.ADMIN}),
+    },
+    **{
+        noun: {verb: frozenset({Role.ADMIN}) for verb in (READ, WRITE, ADMIN)}
+        for noun in ("users", "roles", "tokens", "audit", "credentials", "channels", "settings")
+    },
+    "tenants": {READ: frozenset(), WRITE: frozenset(), ADMIN: frozenset()},
+    "rules": {
+        READ: frozenset({Role.VIEWER, Role.ANALYST, Role.ADMIN}),
+        WRITE: frozenset({Role.ADMIN}),
+        ADMIN: frozenset({Role.ADMIN}),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """One person or program, acting for exactly one tenant.
+
+    `grants` are the (noun, verb) pairs of a role the tenant made or changed itself; None means
+    that the built-in table decides. `scopes` is None for people and a set for tokens.
+    """
+
+    tenant: TenantId
+    tenant_name: str
+    name: str
+    role: str
+    user_id: int | None = None
+    email: str | None = None
+    token_id: int | None = None
+    session_id: int | None = None
+    scopes: frozenset[Scope] | None = None
+    is_platform_admin: bool = False
+    grants: frozenset[tuple[str, str]] | None = field(default=None, compare=False)
+
+
+def may(viewer: Viewer, verb: str, noun: str) -> bool:
+    """Whether `viewer` may do `verb` (read, write, admin) to `noun` (devices, alerts, users, ...)."""
+    if viewer.scopes is not None and not _scope_allows(viewer.scopes, verb):
+        return False
+    if noun == "tenants":
+        return viewer.is_platform_admin
+    if viewer.is_platform_admin:
+        return True
+    if viewer.grants is not None:
+        return (noun, verb) in viewer.grants or ("*", verb) in viewer.grants
+    table = DEFAULT_PERMISSIONS.get(noun, DEFAULT_PERMISSIONS["*"])
+    return viewer.role in table[verb]
+
+
+def _scope_allows(scopes: frozenset[Scope], verb: str) -> bool:
+    """A wider scope includes the narrower ones; `ingest` includes none of these."""
+    allowed = {
+        READ: {Scope.READ, Scope.WRITE, Scope.ADMIN},
+        WRITE: {Scope.WRITE, Scope.ADMIN},
+        ADMIN: {Scope.ADMIN},
+    }
+    return bool(scopes & allowed[verb])

@@ -1,0 +1,38 @@
+"""The names of the jobs, their queues and limits, and enqueue(). No job's code is imported here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from app.valkey import valkey
+
+QUEUES: Final = ("ingest", "rules", "notify", "default", "reports", "ml")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A function of `workers/`, by its dotted name, with its queue and time limit."""
+
+    function: str
+    queue: str
+    timeout_s: int
+
+
+DRAIN: Final = Job("workers.drain.drain", "ingest", 120)
+EVALUATE: Final = Job("workers.evaluate.evaluate_group", "rules", 60)
+DELIVER: Final = Job("workers.notify.deliver", "notify", 60)
+DISCOVER: Final = Job("workers.discover.discover", "default", 300)
+RETAIN: Final = Job("workers.retain.retain", "default", 300)
+SWEEP: Final = Job("workers.sweep.sweep", "default", 60)
+
+JOBS: Final = (DRAIN, EVALUATE, DELIVER, DISCOVER, RETAIN, SWEEP)
+
+
+def enqueue(job: Job, **ids: int | str) -> None:
+    """Put a job on its queue.."""
+    queue = Queue(job.queue, connection=valkey(), serializer=JSONSerializer)
+    queue.enqueue(job.function, kwargs=ids, job_timeout=job.timeout_s, result_ttl=0, failure_ttl=86_400)

@@ -1,0 +1,1 @@
+"""Series and samples; see app/tsdb."""

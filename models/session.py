@@ -1,0 +1,133 @@
+"""Connections and sessions: one pool for each database role, and the tenant of every transaction.
+
+`open_database()` is called once by the main of a process. Nothing else connects.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.orm import Session
+
+from app.domain.tenancy import TenantId
+
+# role name -> its login in Postgres; made by migrations/roles.py.
+ROLES: Mapping[str, str] = {
+    "web": "watchfloor_web",
+    "worker": "watchfloor_worker",
+    "writer": "watchfloor_writer",
+    "platform": "watchfloor_platform",
+}
+
+
+@dataclass
+class Database:
+    """The engines of this process by role; `role` (web or worker) serves tenant sessions."""
+
+    role: str
+    engines: dict[str, Engine]
+
+    @contextmanager
+    def session(self, role: str) -> Iterator[Session]:
+        """One transaction of `role`; commits at the end, rolls back on an error."""
+        with Session(self.engines[role], expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def connection(self, role: str) -> Iterator[Connection]:
+        """The same without the object mapper, for COPY and bulk reads."""
+        with self.engines[role].begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every pool."""
+        for engine in self.engines.values():
+            engine.dispose()
+
+
+SET_TENANT = text("select set_config('app.tenant', :tenant, true)")
+
+_database: Database | None = None
+
+
+def role_password(role: str, secret_key: str) -> str:
+    """The password of a database role, derived from the installation's secret key."""
+    return hmac.new(secret_key.encode(), f"database role {role}".encode(), hashlib.sha256).hexdigest()
+
+
+def role_url(owner_url: str, role: str, secret_key: str) -> URL:
+    """The owner's URL with the login of `role` (web, worker, writer or platform)."""
+    login = ROLES[role]
+    url = make_url(owner_url).set(drivername="postgresql+psycopg")
+    return url.set(username=login, password=role_password(role, secret_key))
+
+
+def open_database(owner_url: str, *, role: str, secret_key: str, pool_size: int = 8) -> Database:
+    """Make the pools of this process; connections are opened when first used."""
+    engines = {
+        name: create_engine(
+            role_url(owner_url, name, secret_key),
+            pool_size=pool_size if name == role else 2,
+            max_overflow=pool_size if name == role else 4,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
+        )
+        for name in (role, "writer", "platform")
+    }
+    return use_database(Database(role, engines))
+
+
+def use_database(database: Database) -> Database:
+    """Make `database` the one that sessions use; tests pass engines bound to one transaction."""
+    global _database  # noqa: PLW0603  the process has one database; this is where it is kept
+    _database = database
+    return database
+
+
+def close_database() -> None:
+    """Close every pool; for the end of a process and after a fork."""
+    if _database is not None:
+        _database.close()
+
+
+@contextmanager
+def tenant_session(tenant: TenantId) -> Iterator[Session]:
+    """One transaction on one tenant's rows; commits at the end, rolls back on an error."""
+    database = _require()
+    with database.session(database.role) as session:
+        session.execute(SET_TENANT, {"tenant": str(tenant)})
+        yield session
+
+
+@contextmanager
+def tenant_connection(tenant: TenantId) -> Iterator[Connection]:
+    """tenant_session() without the object mapper: for COPY and for bulk reads of samples."""
+    database = _require()
+    with database.connection(database.role) as connection:
+        connection.execute(SET_TENANT, {"tenant": str(tenant)})
+        yield connection
+
+
+@contextmanager
+def platform_session() -> Iterator[Session]:
+    """One transaction across tenants: sign-in, the list of tenants, usage, the audit chain."""
+    with _require().session("platform") as session:
+        yield session
+
+
+@contextmanager
+def writer_connection() -> Iterator[Connection]:
+    """One transaction of the sample writer, which may insert samples of every tenant and no more."""
+    with _require().connection("writer") as connection:
+        yield connection
+
+
+def _require() -> Database:
+    assert _database is not None, "open_database() was not called"
+    return _database

@@ -1,0 +1,74 @@
+"""Fixtures of every test: real servers for the run, a rolled-back database for each test, and the cast.
+
+`WATCHFLOOR_TEST_DATABASE_URL` (an owner who may create databases and roles) and `WATCHFLOOR_TEST_REDIS_URL` point the
+suite at other servers; without them the embedded ones are started.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+from sqlalchemy.engine import make_url
+
+from app.valkey import use_valkey
+from models.session import close_database, open_database, use_database
+from tests.factories.cast import Cast, create_cast
+from tests.factories.database import RolledBackDatabase
+from tests.factories.servers import SECRET_KEY, Servers, create_database, drop_database, migrate, owner_engine
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """The run's Postgres and Valkey."""
+    yield Servers(os.environ["WATCHFLOOR_TEST_DATABASE_URL"], os.environ["WATCHFLOOR_TEST_REDIS_URL"])
+
+
+@pytest.fixture(scope="session")
+def migrated_url(servers: Servers) -> Iterator[str]:
+    """A migrated, empty database; the template of the databases of `own_db`."""
+    url = create_database(servers)
+    migrate(url)
+    yield url
+    drop_database(servers, url)
+
+
+@pytest.fixture
+def db(migrated_url: str) -> Iterator[RolledBackDatabase]:
+    """The database of one test; everything it commits is undone."""
+    engine = owner_engine(migrated_url)
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        database = RolledBackDatabase(connection)
+        use_database(database)
+        yield database
+        transaction.rollback()
+    engine.dispose()
+
+
+@pytest.fixture
+def own_db(servers: Servers, migrated_url: str) -> Iterator[str]:
+    """A database of the test's own, with real commits and every role; answers the owner's URL."""
+    url = create_database(servers, template=make_url(migrated_url).database)
+    open_database(url, role="web", secret_key=SECRET_KEY)
+    yield url
+    close_database()
+    drop_database(servers, url)
+
+
+@pytest.fixture
+def valkey(servers: Servers) -> Iterator[Redis]:
+    """An empty Valkey."""
+    client = use_valkey(Redis.from_url(servers.redis_url))
+    client.flushdb()
+    yield client
+    client.flushdb()
+    client.close()
+
+
+@pytest.fixture
+def cast(db: RolledBackDatabase) -> Cast:
+    """Both tenants and their people, in the rolled-back database."""
+    return create_cast()

@@ -1,0 +1,33 @@
+"""The wall between tenants, as the database itself keeps it."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import ProgrammingError
+
+from models.access import MembershipRow
+from models.session import platform_session, tenant_session
+from models.tenants import TenantRow
+from tests.factories.cast import Cast, create_cast
+
+
+def test_a_session_sees_its_tenant_and_no_other(cast: Cast) -> None:
+    with tenant_session(cast.globex) as session:
+        assert [row.name for row in session.scalars(select(TenantRow))] == ["globex"]
+        assert {row.tenant_id for row in session.scalars(select(MembershipRow))} == {cast.globex}
+
+
+def test_a_row_of_another_tenant_is_refused(cast: Cast) -> None:
+    with pytest.raises(ProgrammingError, match="row-level security"), tenant_session(cast.globex) as session:
+        session.add(MembershipRow(tenant_id=cast.acme, user_id=cast.charlie.user_id, role="admin"))
+
+
+def test_without_a_tenant_nothing_is_answered(own_db: str) -> None:
+    create_cast()
+    with platform_session() as session:
+        session.execute(text("select 1"))
+    from models.session import _require
+
+    with pytest.raises(ProgrammingError, match="app.tenant"), _require().session("web") as session:
+        session.execute(text("select * from memberships")).all()
