@@ -1,0 +1,37 @@
+"""What the engine reads: series in groups, as matrices of time × series.
+
+A source (the store's reader, or an array in a test) answers a selector with blocks; the engine asks nothing else of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.domain.labels import Labels, Matcher
+from app.domain.samples import Float64s, Int64s
+
+
+@dataclass(frozen=True)
+class SeriesBlock:
+    """One series group: what one poll or scrape delivers, over time.
+
+    `labels`: n columns. `ts_ms`: (t,) int64, strictly ascending. `values`: (t, n) float64, where ABSENT
+    means "no sample of this series at this time" and STALE is Prometheus's stale marker.
+    """
+
+    labels: tuple[Labels, ...]
+    ts_ms: Int64s
+    values: Float64s
+
+
+class SeriesSource(Protocol):
+    """Where samples come from, for one tenant."""
+
+    def select(self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int) -> Sequence[SeriesBlock]:
+        """The series that satisfy all matchers, with their samples at start_ms <= ts <= end_ms.
+
+        A series that appears in two blocks is merged by the engine; the later block wins at equal times.
+        """
+        ...
