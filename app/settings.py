@@ -81,6 +81,19 @@ class Settings(BaseSettings):
         """The address people use, without a slash at the end."""
         return (self.public_url or f"http://{self.bind}:{self.port}").rstrip("/")
 
+    def environment(self, metrics: Path | None = None) -> dict[str, str]:
+        """The environment that gives a child process these settings.
+
+        Secrets are left as they were given; `metrics` is the folder in which the processes add up their own counters.
+        """
+        environment = dict(os.environ)
+        for name in ("home", "port", "bind", "demo"):
+            value = getattr(self, name)
+            environment[PREFIX + name.upper()] = str(int(value)) if isinstance(value, bool) else str(value)
+        if metrics is not None:
+            environment["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
+        return environment
+
 
 def _read(environ: Mapping[str, str]) -> dict[str, object]:
     """The fields that are set, …_FILE resolved. An empty variable counts as unset."""

@@ -1,0 +1,16 @@
+"""The verbs of `python -m app`: name -> where its click command is. Each is imported only when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+COMMANDS: Mapping[str, str] = {
+    "up": "app.cli.up:up",
+    "web": "app.cli.processes:web",
+    "push": "app.cli.processes:push",
+    "worker": "app.cli.processes:worker",
+    "scheduler": "app.cli.processes:scheduler",
+    "poller": "app.cli.processes:poller",
+    "migrate": "app.cli.migrate:migrate",
+    "doctor": "app.cli.doctor:doctor",
+}
