@@ -13,7 +13,7 @@ from typing import Any
 
 import re2
 
-from app.errors import InvalidInput
+from app.errors import DecodeError, InvalidInput
 
 METRIC = "__name__"
 
@@ -72,3 +72,96 @@ class Matcher:
                 return self._pattern.fullmatch(value) is not None
             case MatchOp.NOT_REGEX:
                 return self._pattern.fullmatch(value) is None
+
+
+# What a series may carry; see check_labels().
+MOST_LABELS = 64
+LONGEST_NAME = 256
+LONGEST_VALUE = 4096
+
+
+def encode_labels(labels: Labels) -> bytes:
+    """The key of a series: its labels as the concatenated protobuf `Label` messages of remote write.
+
+    Canonical when `labels` come from labels_of(). A well-formed remote-write series therefore carries its own
+    key, byte for byte (prometheus/prompb types.proto: TimeSeries.labels = 1, Label.name = 1, Label.value = 2).
+    """
+    return b"".join(encode_label(name.encode(), value.encode()) for name, value in labels)
+
+
+def encode_label(name: bytes, value: bytes) -> bytes:
+    """One label of a series key."""
+    body = b"\x0a" + _length(len(name)) + name + b"\x12" + _length(len(value)) + value
+    return b"\x0a" + _length(len(body)) + body
+
+
+def decode_labels(key: bytes) -> Labels:
+    """The labels of a series key, in the order in which they stand there; the inverse of encode_labels().
+
+    Raises DecodeError when `key` is not a sequence of protobuf `Label` messages in UTF-8.
+    """
+    pairs = []
+    at, end = 0, len(key)
+    while at < end:
+        at, stop = _field(key, at, b"\x0a", end)
+        name_at, name_end = _field(key, at, b"\x0a", stop)
+        value_at, value_end = _field(key, name_end, b"\x12", stop) if name_end < stop else (name_end, name_end)
+        if value_end != stop:
+            raise DecodeError("labels", f"byte {value_end}", "more than a name and a value")
+        try:
+            pairs.append((key[name_at:name_end].decode(), key[value_at:value_end].decode()))
+        except UnicodeDecodeError:
+            raise DecodeError("labels", f"byte {at}", "not UTF-8") from None
+        at = stop
+    return tuple(pairs)
+
+
+def check_labels(labels: Labels) -> str | None:
+    """Why a series with these labels cannot be taken, in a few words; None when it can.
+
+    Names and values are any UTF-8 without NUL, as Prometheus 3 has it; the metric's name is required.
+    """
+    names = [name for name, _ in labels]
+    if len(labels) > MOST_LABELS:
+        return f"more than {MOST_LABELS} labels"
+    if len(set(names)) < len(names):
+        return "the same label twice"
+    if not value_of(labels, METRIC):
+        return "no metric name"
+    return next((reason for name, value in labels if (reason := _fault_of(name, value))), None)
+
+
+def _fault_of(name: str, value: str) -> str | None:
+    if not name:
+        return "a label without a name"
+    if len(name) > LONGEST_NAME:
+        return f"a label name longer than {LONGEST_NAME} characters"
+    if len(value) > LONGEST_VALUE:
+        return f"a label value longer than {LONGEST_VALUE} characters"
+    # jsonb cannot hold it, and no exporter means it.
+    return "a NUL character in a label" if "\0" in name or "\0" in value else None
+
+
+def _length(size: int) -> bytes:
+    """A protobuf varint."""
+    out = bytearray()
+    while size > 0x7F:
+        out.append(size & 0x7F | 0x80)
+        size >>= 7
+    out.append(size)
+    return bytes(out)
+
+
+def _field(data: bytes, at: int, tag: bytes, end: int) -> tuple[int, int]:
+    """Where the content of the length-delimited field at `at` begins and ends; it must carry `tag`."""
+    if data[at : at + 1] != tag or at >= end:
+        raise DecodeError("labels", f"byte {at}", "not a label")
+    size = shift = 0
+    for place in range(at + 1, min(at + 6, end)):
+        size |= (data[place] & 0x7F) << shift
+        shift += 7
+        if data[place] < 0x80:
+            if place + 1 + size > end:
+                break
+            return place + 1, place + 1 + size
+    raise DecodeError("labels", f"byte {at}", "cut off")
