@@ -30,7 +30,10 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
-READ, WRITE, ADMIN = "read", "write", "admin"
+READ, WRITE, ADMIN, INGEST = "read", "write", "admin", "ingest"
+
+# What decides who may; a token needs the scope admin for them, also to read.
+ACCESS_NOUNS = frozenset({"users", "roles", "tokens", "audit", "credentials", "settings"})
 
 # noun -> verb -> the roles that may; nouns that are absent follow "*".
 DEFAULT_PERMISSIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
@@ -74,21 +77,27 @@ class Viewer:
 
 
 def may(viewer: Viewer, verb: str, noun: str) -> bool:
-    """Whether `viewer` may do `verb` (read, write, admin) to `noun` (devices, alerts, users, ...)."""
-    if viewer.scopes is not None and not _scope_allows(viewer.scopes, verb):
-        return False
+    """Whether `viewer` may do `verb` (read, write, admin, ingest) to `noun` (devices, alerts, users, ...)."""
+    if viewer.scopes is not None:
+        return _scopes_allow(viewer.scopes, verb, noun)
     if noun == "tenants":
         return viewer.is_platform_admin
     if viewer.is_platform_admin:
-        return True
+        return verb != INGEST
     if viewer.grants is not None:
         return (noun, verb) in viewer.grants or ("*", verb) in viewer.grants
     table = DEFAULT_PERMISSIONS.get(noun, DEFAULT_PERMISSIONS["*"])
-    return viewer.role in table[verb]
+    return viewer.role in table.get(verb, frozenset())
 
 
-def _scope_allows(scopes: frozenset[Scope], verb: str) -> bool:
-    """A wider scope includes the narrower ones; `ingest` includes none of these."""
+def _scopes_allow(scopes: frozenset[Scope], verb: str, noun: str) -> bool:
+    """A wider scope includes the narrower ones; `ingest` neither includes nor is included."""
+    if verb == INGEST:
+        return Scope.INGEST in scopes
+    if noun == "tenants":
+        return False
+    if noun in ACCESS_NOUNS:
+        return Scope.ADMIN in scopes
     allowed = {
         READ: {Scope.READ, Scope.WRITE, Scope.ADMIN},
         WRITE: {Scope.WRITE, Scope.ADMIN},

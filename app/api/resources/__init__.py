@@ -1,0 +1,11 @@
+"""The REST nouns: one blueprint each, one line each in BLUEPRINTS.
+
+How a noun describes itself (app/api/openapi.py makes the document from it): a view is decorated, outermost first, with
+the route, `@documented(...)` and `@guarded(verb, noun)`; see the docstring of app/api/openapi.py.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+BLUEPRINTS: tuple[Blueprint, ...] = ()
