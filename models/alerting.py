@@ -22,6 +22,7 @@ class RuleGroupRow(Base):
     tenant_id: Mapped[TenantColumn]
     name: Mapped[str]
     interval_s: Mapped[int] = mapped_column(server_default="15")
+    slot_at: Mapped[datetime | None]  # the newest evaluation time that somebody claimed; only ever grows
     evaluated_at: Mapped[datetime | None]
     duration_s: Mapped[float | None]
     missed: Mapped[int] = mapped_column(server_default="0")
@@ -66,7 +67,7 @@ class AlertRow(Base):
             "rule_id",
             "fingerprint",
             unique=True,
-            postgresql_where=text("state <> 'resolved'"),
+            postgresql_where=text("state <> 'resolved' or is_held"),
         ),
         Index("alerts_recent_idx", "tenant_id", "fired_at"),
     )
@@ -77,6 +78,7 @@ class AlertRow(Base):
     fingerprint: Mapped[str]
     name: Mapped[str]
     severity: Mapped[str]
+    alert_class: Mapped[str] = mapped_column(server_default="other")
     state: Mapped[str]  # pending | firing | resolved
     labels: Mapped[Document]
     annotations: Mapped[Document]
@@ -90,8 +92,9 @@ class AlertRow(Base):
     fired_at: Mapped[datetime | None]
     keep_firing_since: Mapped[datetime | None]
     resolved_at: Mapped[datetime | None]
-    evaluated_at: Mapped[datetime]
-    evaluations: Mapped[int] = mapped_column(server_default="1")
+    resolved_by: Mapped[str] = mapped_column(server_default="")
+    is_held: Mapped[bool] = mapped_column(server_default="false")  # resolved by hand while its condition lasts
+    evaluated_at: Mapped[datetime]  # when a transition or a changed value was last seen
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[str] = mapped_column(server_default="")
     assigned_to: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))

@@ -27,6 +27,7 @@ def upgrade() -> None:
     _create_deliveries()
     for table in TABLES:
         op.execute(f"select watchfloor_protect('{table}')")
+    op.execute(PLATFORM)
 
 
 def downgrade() -> None:
@@ -42,6 +43,7 @@ def _create_rule_groups() -> None:
         sa.Column("tenant_id", sa.Integer(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("interval_s", sa.Integer(), server_default="15", nullable=False),
+        sa.Column("slot_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("evaluated_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("duration_s", sa.Double(), nullable=True),
         sa.Column("missed", sa.Integer(), server_default="0", nullable=False),
@@ -117,6 +119,7 @@ def _create_alerts() -> None:
         sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("severity", sa.Text(), nullable=False),
+        sa.Column("alert_class", sa.Text(), server_default="other", nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("labels", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.Column("annotations", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
@@ -130,8 +133,9 @@ def _create_alerts() -> None:
         sa.Column("fired_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("keep_firing_since", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("resolved_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("resolved_by", sa.Text(), server_default="", nullable=False),
+        sa.Column("is_held", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("evaluated_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.Column("evaluations", sa.Integer(), server_default="1", nullable=False),
         sa.Column("acknowledged_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("acknowledged_by", sa.Text(), server_default="", nullable=False),
         sa.Column("assigned_to", sa.Integer(), nullable=True),
@@ -152,7 +156,7 @@ def _create_alerts() -> None:
         "alerts",
         ["tenant_id", "rule_id", "fingerprint"],
         unique=True,
-        postgresql_where=sa.text("state <> 'resolved'"),
+        postgresql_where=sa.text("state <> 'resolved' or is_held"),
     )
     op.create_index("alerts_recent_idx", "alerts", ["tenant_id", "fired_at"], unique=False)
     op.create_index(op.f("alerts_rule_id_idx"), "alerts", ["rule_id"], unique=False)
@@ -215,3 +219,12 @@ def _create_deliveries() -> None:
         "deliveries_due_idx", "deliveries", ["due_at"], unique=False, postgresql_where=sa.text("state = 'queued'")
     )
     op.create_index(op.f("deliveries_tenant_id_idx"), "deliveries", ["tenant_id"], unique=False)
+
+
+# The scheduler asks across tenants what is due; it sees when, and not what.
+PLATFORM = """
+create policy everything on rule_groups for select to watchfloor_platform using (true);
+create policy everything on deliveries for select to watchfloor_platform using (true);
+grant select (id, tenant_id, interval_s, slot_at) on rule_groups to watchfloor_platform;
+grant select (id, tenant_id, state, due_at, lease_until) on deliveries to watchfloor_platform;
+"""
