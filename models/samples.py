@@ -1,1 +1,133 @@
-"""Series and samples; see app/tsdb."""
+"""Series, samples, and what belongs to them; app/tsdb holds the SQL.
+
+A row of samples is what arrives together: one series group at one time, its values side by side by slot.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, BigId, Created, Document, Id, TenantColumn
+
+
+class SeriesGroupRow(Base):
+    """Series that arrive together: the slots of one row of samples. `ordinal` counts the groups of one `group_key`."""
+
+    __tablename__ = "series_groups"
+    __table_args__ = (UniqueConstraint("tenant_id", "group_key", "ordinal"),)
+
+    id: Mapped[Id]
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    group_key: Mapped[str]
+    ordinal: Mapped[int]
+    slots: Mapped[int] = mapped_column(SmallInteger)  # how many are given away
+    created_at: Mapped[Created]
+    closed_at: Mapped[datetime | None]  # takes no further series
+
+
+class SeriesRow(Base):
+    """One series and its place: a slot of a group. `key` is app.domain.labels.encode_labels(labels)."""
+
+    __tablename__ = "series"
+    __table_args__ = (
+        UniqueConstraint("group_id", "slot"),
+        Index("series_newest_idx", "tenant_id", "id"),
+        Index("series_key_idx", "tenant_id", func.sha256(text("key")), unique=True),
+        Index("series_labels_idx", "labels", postgresql_using="gin", postgresql_ops={"labels": "jsonb_path_ops"}),
+    )
+
+    id: Mapped[BigId]
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    group_id: Mapped[int] = mapped_column(ForeignKey("series_groups.id", ondelete="CASCADE"))
+    slot: Mapped[int] = mapped_column(SmallInteger)
+    key: Mapped[bytes] = mapped_column(LargeBinary)
+    labels: Mapped[Document]
+    created_at: Mapped[Created]
+
+
+class SampleHotRow(Base):
+    """The samples of one group at one time, as they came in.
+
+    `vals`: float64, little-endian. Dense: `slots` is null and the value of slot i stands at 8*i, ABSENT where there
+    is none. Sparse: `slots` holds one byte for each value. Several rows may share (group, ts); the one with the
+    greater `part` wins. Partitioned by time; the mapper's primary key is none in the database.
+    """
+
+    __tablename__ = "sample_hot"
+    __table_args__ = (
+        Index("sample_hot_group_id_ts_idx", "group_id", "ts"),
+        {"postgresql_partition_by": "RANGE (ts)"},
+    )
+    __mapper_args__ = {"primary_key": ["tenant_id", "group_id", "ts", "part"]}  # noqa: RUF012  SQLAlchemy's form
+
+    tenant_id: Mapped[int]
+    group_id: Mapped[int]
+    ts: Mapped[datetime]
+    part: Mapped[int] = mapped_column(BigInteger)
+    slots: Mapped[bytes | None] = mapped_column(LargeBinary)
+    vals: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SamplePartitionRow(Base):
+    """The partitions of sample_hot that exist; kept by the functions that make and drop them."""
+
+    __tablename__ = "sample_partitions"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+
+
+class StreamOffsetRow(Base):
+    """How far each shard of the stream is stored; changed in the transaction that stores the samples."""
+
+    __tablename__ = "stream_offsets"
+
+    shard: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    last_entry: Mapped[str] = mapped_column(server_default="0-0")
+    fence: Mapped[int] = mapped_column(BigInteger, server_default="0")  # the token of the drain that may write
+    stored_at: Mapped[Created]
+
+
+class RejectedSampleRow(Base):
+    """Samples that were refused: the newest of each tenant, one row for each reason in a request."""
+
+    __tablename__ = "rejected_samples"
+    __table_args__ = (Index("rejected_samples_newest_idx", "tenant_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    at: Mapped[Created]
+    source: Mapped[str]
+    reason: Mapped[str]
+    count: Mapped[int]
+    example: Mapped[str]  # the first of them, as text
+    request_id: Mapped[str]
+
+
+class MetricMetadataRow(Base):
+    """What a sender says about a metric: its type, help and unit."""
+
+    __tablename__ = "metric_metadata"
+    __table_args__ = (PrimaryKeyConstraint("tenant_id", "metric"),)
+
+    tenant_id: Mapped[TenantColumn]
+    metric: Mapped[str]
+    kind: Mapped[str]  # counter | gauge | histogram | summary | info | stateset | unknown
+    help: Mapped[str]
+    unit: Mapped[str]
+    changed_at: Mapped[Created]
