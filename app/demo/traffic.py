@@ -1,0 +1,152 @@
+"""The traffic of every port at any time, and what has passed until then.
+
+`octets()` is the exact integral of `rates()`, so that history made in one go and a device polled today tell the
+same story: counters join without a seam. Both ends of a link read the same flow.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.demo.chance import between, hash_uniform
+from app.demo.network import Network
+from app.demo.rhythm import DAY_S, WEEK_S, Rhythm
+from app.demo.routing import WHOLE, Breakage, Router, demands_of
+
+Floats = NDArray[np.float64]
+Flows = NDArray[np.int64]
+
+HISTORY_DAYS: Final = 15
+ORIGIN_WEEKS: Final = 9
+# A Monday, 00:00 UTC, in ms since 1970.
+_MONDAY_MS: Final = 345_600_000
+# Noise: length of a step in s, its weight as a share of the level.
+OCTAVES: Final = ((60, 0.055), (600, 0.05), (3_600, 0.045), (21_600, 0.04))
+CHATTER: Final = 2_500.0  # octets/s of routing protocols and the like on every wire that is up
+BURST_CELL_S: Final = 14_400
+BURST_CHANCE: Final = 0.12
+
+
+def origin_before(epoch_ms: int) -> int:
+    """The Monday from which all counters of a demo that began at `epoch_ms` are reckoned, in ms since 1970."""
+    week_ms = WEEK_S * 1000
+    return (epoch_ms - _MONDAY_MS) // week_ms * week_ms + _MONDAY_MS - ORIGIN_WEEKS * week_ms
+
+
+class Traffic:
+    """Octets per second, and octets since the origin, of any flow at any time.
+
+    Times are float64 seconds since the origin, (t,); flows are indices, (f,); answers are (t, f).
+    """
+
+    def __init__(self, network: Network, epoch_ms: int) -> None:
+        self.network = network
+        self.epoch_ms = epoch_ms
+        self.origin_ms = origin_before(epoch_ms)
+        self.router = Router(network, demands_of(network))
+        self.rhythm = Rhythm(self.router.kinds)
+        self.weights = self.router.weights()
+        self.mean = self._mean(self.weights)
+        self.speed = flow_speeds(network) / 8
+        seed, count = network.seed, network.flow_count
+        self.packet_octets = np.array([between(380, 1150, seed, flow, "packet") for flow in range(count)])
+        self.bursts = self._burst_heights()
+
+    def seconds(self, ts_ms: NDArray[np.int64]) -> Floats:
+        """Seconds since the origin."""
+        return (np.asarray(ts_ms) - self.origin_ms) / 1000.0
+
+    def mean_under(self, broken: Breakage) -> Floats:
+        """(flows,): the mean octets/s of each flow when something is out of order."""
+        weights = self.weights if broken == WHOLE else self.router.weights(broken)
+        return self._mean(weights)
+
+    def _mean(self, weights: Floats) -> Floats:
+        return np.asarray(weights[:, : len(self.router.kinds)].sum(axis=1) + CHATTER)
+
+    def rates(self, t_s: Floats, flows: Flows) -> Floats:
+        """Octets per second."""
+        total = self._level(t_s, flows)
+        for octave, (step_s, share) in enumerate(OCTAVES):
+            cell = np.floor(t_s / step_s)
+            total += (self._knot(cell + 1, octave, flows) - self._knot(cell, octave, flows)) * (share / 2)
+        return np.asarray(total + self._burst_rate(t_s, flows) + CHATTER)
+
+    def octets(self, t_s: Floats, flows: Flows) -> Floats:
+        """Octets since the origin."""
+        t = np.asarray(t_s, dtype=np.float64)
+        level = self.rhythm.integral(t)
+        growth = (self.rhythm.first_moment(t) - self._epoch_s() * level) / DAY_S
+        total = np.concatenate([level, growth], axis=1) @ self.weights[flows].T
+        for octave, (step_s, share) in enumerate(OCTAVES):
+            cell = np.floor(t / step_s)
+            part = (t / step_s - cell)[:, None]
+            here = self._knot(cell, octave, flows)
+            if part.any():
+                here = here + part * (self._knot(cell + 1, octave, flows) - here)
+            total += here * (share * step_s / 2)
+        return np.asarray(total + self._burst_octets(t, flows) + CHATTER * t[:, None])
+
+    def _epoch_s(self) -> float:
+        return (self.epoch_ms - self.origin_ms) / 1000.0
+
+    def _level(self, t_s: Floats, flows: Flows) -> Floats:
+        level = self.rhythm.value(t_s)
+        growth = level * ((t_s - self._epoch_s()) / DAY_S)[:, None]
+        return np.asarray(np.concatenate([level, growth], axis=1) @ self.weights[flows].T)
+
+    def _knot(self, cell: Floats, octave: int, flows: Flows) -> Floats:
+        """Noise at the knots of an octave, scaled by the level there. Its slope is the noise of the rate.
+
+        Bounded noise in the counter (and not in the rate) is what makes the integral a closed form.
+        """
+        times, back = np.unique(cell, return_inverse=True)
+        noise = hash_uniform(times.astype(np.int64)[:, None], flows[None, :], salt=self.network.seed * 16 + octave)
+        return np.asarray((noise * self._level(times * OCTAVES[octave][0], flows))[back])
+
+    def _burst_heights(self) -> Floats:
+        """(flows,): by how much a burst lifts a flow, never above nine tenths of its port. Only edges have any."""
+        heights = np.zeros(self.network.flow_count)
+        peaks = self.weights[:, : len(self.router.kinds)] @ self.rhythm.cells.max(axis=0)
+        for demand in self.router.demands:
+            for flow in (demand.port.in_flow, demand.port.out_flow):
+                room = 0.9 * self.speed[flow] - 1.2 * peaks[flow]
+                heights[flow] = max(0.0, min(1.6 * self.mean[flow], room))
+        return heights
+
+    def _burst(self, t_s: Floats, flows: Flows) -> tuple[Floats, Floats, Floats]:
+        """Start (s into the cell), length and height of the burst of each cell; height 0 = none."""
+        cell = np.floor(t_s / BURST_CELL_S).astype(np.int64)[:, None]
+        drawn = [hash_uniform(cell, flows[None, :], salt=1_000 + salt) / 2 + 0.5 for salt in range(3)]
+        start = drawn[0] * (BURST_CELL_S - 1_500)
+        length = 300 + 1_200 * drawn[1]
+        height = np.where(drawn[2] < BURST_CHANCE, self.bursts[flows][None, :], 0.0)
+        return start, length, height
+
+    def _burst_rate(self, t_s: Floats, flows: Flows) -> Floats:
+        if not self.bursts[flows].any():
+            return np.zeros((len(t_s), len(flows)))
+        start, length, height = self._burst(t_s, flows)
+        within = (t_s % BURST_CELL_S)[:, None]
+        # A little less in the rest of the cell: the cell's sum is then its level's, and no history is needed.
+        return np.asarray(height * (((within >= start) & (within < start + length)) - length / BURST_CELL_S))
+
+    def _burst_octets(self, t_s: Floats, flows: Flows) -> Floats:
+        if not self.bursts[flows].any():
+            return np.zeros((len(t_s), len(flows)))
+        start, length, height = self._burst(t_s, flows)
+        within = (t_s % BURST_CELL_S)[:, None]
+        return np.asarray(height * (np.clip(within - start, 0.0, length) - length * within / BURST_CELL_S))
+
+
+def flow_speeds(network: Network) -> Floats:
+    """(flows,): the speed of the port each flow passes, bit/s."""
+    speeds = np.zeros(network.flow_count)
+    for device in network.devices:
+        for port in device.ports:
+            if port.in_flow >= 0:
+                speeds[[port.in_flow, port.out_flow]] = port.speed_bps
+    return speeds
