@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     # Addresses that webhooks and mail may go to although they are private, as CIDR ranges with commas.
     outbound_allow: str = ""
+    # Proxies whose X-Forwarded-For is believed, as CIDR ranges with commas.
+    trusted_proxies: str = ""
 
     @field_validator("database_url")
     @classmethod

@@ -10,7 +10,6 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Row, Select, and_, or_, select, update
 from sqlalchemy.orm import Session
@@ -41,16 +40,18 @@ class SignedIn:
 _cache: dict[bytes, tuple[float, SignedIn | None]] = {}
 
 
-def start_session(session: Session, user_id: int, tenant: TenantId, *, address: str, user_agent: str) -> str:
-    """Make a session and answer its secret, the value of the cookie."""
-    secret = secrets.token_urlsafe(32)
+def start_session(
+    session: Session, user_id: int, tenant: TenantId, *, address: str, user_agent: str
+) -> tuple[str, str]:
+    """Make a session; answers its secret (the value of the cookie) and its CSRF token."""
+    secret, csrf_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     now = utc_now()
     session.add(
         SessionRow(
             secret_hash=_hash(secret),
             user_id=user_id,
             tenant_id=tenant,
-            csrf_token=secrets.token_urlsafe(32),
+            csrf_token=csrf_token,
             address=address,
             user_agent=user_agent[:300],
             created_at=now,
@@ -59,7 +60,7 @@ def start_session(session: Session, user_id: int, tenant: TenantId, *, address: 
         )
     )
     session.flush()
-    return secret
+    return secret, csrf_token
 
 
 def session_for(secret: str) -> SignedIn | None:
@@ -119,7 +120,7 @@ def _load(key: bytes) -> SignedIn | None:
         return _signed_in(found)
 
 
-def _living(key: bytes, now: datetime) -> Select[Any]:
+def _living(key: bytes, now: datetime) -> Select[SessionRow, UserRow, TenantRow, str, list[list[str]]]:
     """The session with its person, tenant, role and grants, if all of them still stand."""
     return (
         select(SessionRow, UserRow, TenantRow, MembershipRow.role, RoleRow.grants)
@@ -142,7 +143,7 @@ def _living(key: bytes, now: datetime) -> Select[Any]:
     )
 
 
-def _signed_in(found: Row[Any]) -> SignedIn:
+def _signed_in(found: Row[SessionRow, UserRow, TenantRow, str, list[list[str]]]) -> SignedIn:
     row, user, tenant, role, grants = found
     viewer = Viewer(
         tenant=TenantId(tenant.id),

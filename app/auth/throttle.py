@@ -38,6 +38,11 @@ def device_mark(email: str, secret_key: str) -> str:
     return hmac.new(secret_key.encode(), f"device {email.lower()}".encode(), hashlib.sha256).hexdigest()
 
 
+def is_known_device(mark: str, email: str, secret_key: str) -> bool:
+    """Whether `mark` is what device_mark() gave to a browser of this account."""
+    return hmac.compare_digest(mark.encode(), device_mark(email, secret_key).encode())
+
+
 def _take(key: str, most: int) -> None:
     with valkey().pipeline() as pipe:
         pipe.incr(key)

@@ -8,4 +8,6 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-BLUEPRINTS: tuple[Blueprint, ...] = ()
+from app.api.resources import account
+
+BLUEPRINTS: tuple[Blueprint, ...] = (account.blueprint,)

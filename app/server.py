@@ -1,0 +1,28 @@
+"""The whole wiring of the web process as one list, read from top to bottom."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from app.api import openapi
+from app.api.guard import install_guard
+from app.api.headers import install_headers
+from app.api.problems import register_problems
+from app.api.resources import BLUEPRINTS
+from app.auth.dash_guard import NoCookieSessions
+from app.settings import Settings
+
+
+def create_server(settings: Settings) -> Flask:
+    """The Flask server with everything on it; connections must be open (app/runtime/process.py)."""
+    server = Flask("watchfloor", static_folder=None)
+    server.config["SECRET_KEY"] = settings.secret_key
+    server.session_interface = NoCookieSessions()
+    register_problems(server)
+    install_guard(server, settings)
+    server.register_blueprint(openapi.blueprint)
+    for blueprint in BLUEPRINTS:
+        server.register_blueprint(blueprint)
+    server.config["SESSION_COOKIE_NAME"] = server.config["COOKIES"].session
+    install_headers(server, settings, [])
+    return server

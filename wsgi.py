@@ -1,0 +1,18 @@
+"""What gunicorn serves: `wsgi:server` (pages, API, ingest).
+
+Made when asked for, so that a process opens only what it serves.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.runtime.process import open_process
+from app.server import create_server
+from app.settings import Settings
+
+
+def __getattr__(name: str) -> Any:
+    if name == "server":
+        return create_server(open_process(Settings.from_env(), "web"))
+    raise AttributeError(name)
