@@ -59,6 +59,7 @@ class Alert:
     fingerprint: str
     name: str
     severity: Severity
+    alert_class: str
     state: State
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
