@@ -1,0 +1,13 @@
+"""The callbacks of the pages, under the same names. A new page is a line here and in pages/."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Final
+
+from callbacks import explore, floor
+
+CALLBACKS: Final[tuple[ModuleType, ...]] = (
+    floor,
+    explore,
+)

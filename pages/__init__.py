@@ -1,0 +1,13 @@
+"""The pages, one module each: PATH, TITLE, ids and layout(**url). A new page is a line here and in callbacks/."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Final
+
+from pages import explore, floor
+
+PAGES: Final[tuple[ModuleType, ...]] = (
+    floor,
+    explore,
+)

@@ -1,0 +1,34 @@
+/* AG Grid: our theme from the tokens, and the cells that tables share. */
+(function () {
+  "use strict";
+  const grid = (window.dashAgGridFunctions = window.dashAgGridFunctions || {});
+  const cells = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
+  const WEIGHT = { critical: 5, major: 4, minor: 3, warning: 2, unknown: 1, ok: 0 };
+  const WORD = { critical: "Critical", major: "Major", minor: "Minor", warning: "Warning", unknown: "Unknown", ok: "Ok" };
+
+  grid.nocTheme = (theme) => theme.withParams({
+    backgroundColor: "var(--bg1)", foregroundColor: "var(--t1)", borderColor: "var(--line)", chromeBackgroundColor: "var(--bg1)",
+    headerBackgroundColor: "var(--bg1)", headerTextColor: "var(--t3)", headerFontSize: 11.5, headerFontWeight: 500,
+    fontFamily: "var(--sans)", fontSize: 12.5, rowHeight: 30, headerHeight: 30, rowBorder: { color: "var(--line)" },
+    rowHoverColor: "var(--bg2)", selectedRowBackgroundColor: "var(--accbg)", accentColor: "var(--acc)", wrapperBorder: false,
+    wrapperBorderRadius: 8, cellHorizontalPadding: 10, columnBorder: false, headerColumnResizeHandleColor: "var(--line2)",
+    menuBackgroundColor: "var(--bg1)", inputFocusBorder: { color: "var(--acc)" }, oddRowBackgroundColor: "var(--bg1)",
+  });
+  grid.severityOrder = (a, b) => (WEIGHT[a] ?? -1) - (WEIGHT[b] ?? -1);
+
+  const el = (name, props, ...children) => window.React.createElement(name, props, ...children);
+  cells.SeverityCell = (props) => {
+    const name = WORD[props.value] ? props.value : "unknown";
+    return el("span", { className: "sev" }, el("span", { className: "mark " + name }), WORD[name]);
+  };
+  cells.LinkCell = (props) => {
+    const href = props.data && props.data[props.href || "href"];
+    return href ? el("a", { href, className: "mono", onClick: (event) => { event.preventDefault(); window.watchfloor.go(href); } }, props.value) : props.value;
+  };
+  cells.BarCell = (props) => {
+    const ratio = Math.max(0, Math.min(1, Number(props.value) || 0));
+    const tone = ratio >= 0.95 ? "critical" : ratio >= 0.85 ? "major" : "";
+    return el("span", { className: "row" }, el("span", { className: "bar" }, el("i", { className: tone, style: { width: ratio * 100 + "%" } })),
+      el("span", { className: "mono" }, Math.round(ratio * 100) + "%"));
+  };
+})();

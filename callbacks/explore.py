@@ -1,0 +1,9 @@
+"""What fills Explore."""
+
+from __future__ import annotations
+
+from dash import Dash
+
+
+def register(dash_app: Dash) -> None:
+    """Bind the callbacks of Explore."""
