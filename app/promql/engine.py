@@ -1,0 +1,226 @@
+"""Evaluation of a query, at all its steps at once, over whatever source of series it is given.
+
+The value of an expression is a matrix of series × steps (vectors.py), a scalar per step, or a string; a range is a
+set of windows (windows.py). This file walks the tree; the work is done in the files named after it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from app.domain.labels import Labels
+from app.domain.samples import Float64s, Int64s
+from app.errors import QueryError
+from app.promql.aggregates import aggregate
+from app.promql.arguments import Arguments, Ranges, Value
+from app.promql.functions import FUNCTIONS
+from app.promql.limits import Budget, Limits
+from app.promql.matching import combine_vectors
+from app.promql.nodes import (
+    Aggregate,
+    At,
+    Binary,
+    Call,
+    Kind,
+    Negate,
+    Node,
+    Number,
+    RangeSelector,
+    Selector,
+    Subquery,
+    Text,
+    kind_of,
+)
+from app.promql.operators import combine_scalars, combine_with_scalar
+from app.promql.parse import parse
+from app.promql.reading import Reading
+from app.promql.result import Matrix, RawMatrix, Result, Scalar, String, Vector
+from app.promql.select import SeriesSource
+from app.promql.vectors import Grid, Vectors, drop_empty
+from app.promql.windows import Edges, Windows
+
+
+def query_instant(source: SeriesSource, expr: str, *, at_ms: int, limits: Limits | None = None) -> Result:
+    """The value of `expr` at one moment.
+
+    Raises QueryError, whose `kind` is bad_data (cannot be parsed), execution or timeout.
+    """
+    node = parse(expr)
+    grid = Grid(at_ms, at_ms, 1)
+    evaluation = Evaluation(source, grid, limits or Limits())
+    with np.errstate(all="ignore"):
+        value = evaluation.value(node, grid)
+        warnings = tuple(evaluation.budget.warnings)
+        if isinstance(value, Ranges):
+            return _raw(value, warnings)
+        if isinstance(value, str):
+            return String(at_ms, value)
+        if not isinstance(value, Vectors):
+            return Scalar(at_ms, float(value[0]))
+        value = drop_empty(value)
+        return Vector(value.labels, value.values[:, 0], at_ms, warnings)
+
+
+def query_range(
+    source: SeriesSource, expr: str, *, start_ms: int, end_ms: int, step_ms: int, limits: Limits | None = None
+) -> Matrix:
+    """The value of `expr` at start, start + step, … up to end; series sorted by their labels.
+
+    Raises QueryError, whose `kind` is bad_data (cannot be parsed, or the steps make no sense), execution or timeout.
+    """
+    limits = limits or Limits()
+    node = parse(expr)
+    grid = _checked_grid(start_ms, end_ms, step_ms, limits)
+    if kind_of(node) not in (Kind.SCALAR, Kind.VECTOR):
+        shown = kind_of(node)
+        raise QueryError(f'invalid expression type "{shown}" for range query, must be Scalar or instant Vector')
+    evaluation = Evaluation(source, grid, limits)
+    with np.errstate(all="ignore"):
+        value = evaluation.value(node, grid)
+        warnings = tuple(evaluation.budget.warnings)
+        if not isinstance(value, Vectors):
+            assert isinstance(value, np.ndarray)
+            return Matrix([()], grid.ts_ms, value[None, :], warnings)
+        value = drop_empty(value)
+        order = sorted(range(len(value)), key=value.labels.__getitem__)
+        if order != list(range(len(value))):
+            value = value.take(np.array(order, dtype=np.intp))
+        return Matrix(value.labels, grid.ts_ms, value.values, warnings)
+
+
+class Evaluation:
+    """One run of one query: its source, its limits, and what `start()` and `end()` mean."""
+
+    def __init__(self, source: SeriesSource, grid: Grid, limits: Limits) -> None:
+        self.limits = limits
+        self.budget = Budget(limits)
+        self._reading = Reading(source, self.budget)
+        self._query = grid
+
+    def value(self, node: Node, grid: Grid) -> Value:  # noqa: PLR0911  one branch per kind of node
+        """The value of a node at every step of `grid`."""
+        self.budget.check()
+        match node:
+            case Number(value=number):
+                return np.full(grid.steps, number)
+            case Text(value=text):
+                return text
+            case Selector():
+                return self._latest(node, grid, as_time=False)
+            case RangeSelector():
+                return self._range(node, grid)
+            case Subquery():
+                return self._subquery(node, grid)
+            case Negate():
+                return self._negated(node, grid)
+            case Binary():
+                return self._binary(node, grid)
+            case Aggregate():
+                return self._aggregate(node, grid)
+            case Call():
+                return self._call(node, grid)
+
+    def _latest(self, node: Selector, grid: Grid, *, as_time: bool) -> Vectors:
+        times_ms = self._ends(node.at, node.offset_ms, grid)
+        found = self._reading.latest(node.matchers, times_ms, self.limits.lookback_ms, as_time=as_time)
+        if not grid.is_instant:
+            return found
+        return found.take(np.array(sorted(range(len(found)), key=found.labels.__getitem__), dtype=np.intp))
+
+    def _range(self, node: RangeSelector, grid: Grid) -> Ranges:
+        selector = node.selector
+        edges = Edges(grid.ts_ms, self._ends(selector.at, selector.offset_ms, grid), node.range_ms)
+        return Ranges(self._reading.windows(selector.matchers, edges), grid.steps, self.budget.check)
+
+    def _subquery(self, node: Subquery, grid: Grid) -> Ranges:
+        edges = Edges(grid.ts_ms, self._ends(node.at, node.offset_ms, grid), node.range_ms)
+        step_ms = node.step_ms or self.limits.subquery_step_ms
+        # The first multiple of the step inside the first window, which is open on the left.
+        start_ms = ((int(edges.end_ms.min()) - node.range_ms) // step_ms + 1) * step_ms
+        inner = Grid(start_ms, int(edges.end_ms.max()), step_ms)
+        self.budget.room(inner.steps)
+        if not inner.steps:
+            return Ranges([], grid.steps, self.budget.check)
+        value = self.value(node.expr, inner)
+        if not isinstance(value, Vectors):
+            assert isinstance(value, np.ndarray)
+            value = Vectors([()], value[None, :])
+        self.budget.room(len(value) * (inner.steps + grid.steps))
+        present = None if value.is_full else np.ascontiguousarray(value.present.T)
+        windows = Windows(inner.ts_ms, np.ascontiguousarray(value.values.T), present, edges)
+        return Ranges([(value.labels, windows)] if len(value) else [], grid.steps, self.budget.check)
+
+    def _negated(self, node: Negate, grid: Grid) -> Value:
+        value = self.value(node.expr, grid)
+        if isinstance(value, Vectors):
+            return value.with_values(-value.values).without_names()
+        assert isinstance(value, np.ndarray)
+        return -value
+
+    def _binary(self, node: Binary, grid: Grid) -> Value:
+        left = self.value(node.left, grid)
+        right = self.value(node.right, grid)
+        if isinstance(left, Vectors):
+            if isinstance(right, Vectors):
+                return combine_vectors(node, left, right)
+            return combine_with_scalar(node.op, left, _scalar(right), swapped=False, is_bool=node.is_bool)
+        if isinstance(right, Vectors):
+            return combine_with_scalar(node.op, right, _scalar(left), swapped=True, is_bool=node.is_bool)
+        return combine_scalars(node.op, _scalar(left), _scalar(right))
+
+    def _aggregate(self, node: Aggregate, grid: Grid) -> Vectors:
+        param: Float64s | str | None = None
+        if node.param is not None:
+            given = self.value(node.param, grid)
+            param = given if isinstance(given, str) else _scalar(given)
+        vectors = self.value(node.expr, grid)
+        assert isinstance(vectors, Vectors)
+        return aggregate(node, vectors, param, is_instant=grid.is_instant, warn=self.budget.warn)
+
+    def _call(self, node: Call, grid: Grid) -> Value:
+        if node.name not in FUNCTIONS:
+            raise QueryError(f"function {node.name}() is not supported", kind="execution")
+        if node.name == "timestamp" and isinstance(node.args[0], Selector):
+            return self._latest(node.args[0], grid, as_time=True).without_names()
+        values = [self.value(argument, grid) for argument in node.args]
+        self.budget.check()
+        return FUNCTIONS[node.name](Arguments(node.name, node.args, values, grid, self.budget.warn))
+
+    def _ends(self, at: int | At | None, offset_ms: int, grid: Grid) -> Int64s:
+        """Up to when a selector looks, at each step."""
+        if at is None:
+            return grid.ts_ms - offset_ms
+        if isinstance(at, At):
+            at = self._query.start_ms if at is At.START else self._query.end_ms
+        return np.full(grid.steps, at - offset_ms, dtype=np.int64)
+
+
+def _scalar(value: Value) -> Float64s:
+    assert not isinstance(value, Vectors | Ranges | str)
+    return value
+
+
+def _checked_grid(start_ms: int, end_ms: int, step_ms: int, limits: Limits) -> Grid:
+    if step_ms <= 0:
+        raise QueryError("zero or negative query resolution step widths are not accepted. Try a positive integer")
+    if end_ms < start_ms:
+        raise QueryError("end timestamp must not be before start time")
+    if (end_ms - start_ms) // step_ms > limits.max_steps:
+        raise QueryError(
+            f"exceeded maximum resolution of {limits.max_steps:,} points per timeseries. "
+            "Try decreasing the query resolution (?step=XX)"
+        )
+    return Grid(start_ms, end_ms, step_ms)
+
+
+def _raw(ranges: Ranges, warnings: tuple[str, ...]) -> RawMatrix:
+    """The samples of the only window of each series, sorted by labels; series without any left out."""
+    found: list[tuple[Labels, Int64s, Float64s]] = []
+    for labels, windows in ranges.blocks:
+        for window in windows.slices():
+            for column, one in enumerate(labels):
+                there = window.present[:, column]
+                if there.any():
+                    found.append((one, window.ts_ms[there], window.values[there, column]))
+    found.sort(key=lambda series: series[0])
+    return RawMatrix([s[0] for s in found], [s[1] for s in found], [s[2] for s in found], warnings)

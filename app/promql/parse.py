@@ -1,0 +1,183 @@
+"""From the text of a query to its tree.
+
+The grammar is promql-parser's (Prometheus's own, compiled); this file turns its tree into ours, refuses what the
+engine does not have, and guards the parser against queries that would overflow its stack.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+import promql_parser as grammar
+
+from app.domain.labels import METRIC, Matcher, MatchOp
+from app.errors import InvalidInput, QueryError
+from app.promql.nodes import (
+    Aggregate,
+    At,
+    Binary,
+    Call,
+    Matching,
+    Negate,
+    Node,
+    Number,
+    RangeSelector,
+    Selector,
+    Subquery,
+    Text,
+)
+
+# The compiled parser recurses per operator and bracket and kills the process when its stack is full
+# (seen at 5,000 operators); our own walk recurses too.
+MOST_CHARACTERS = 100_000
+MOST_DEPTH = 200
+
+_STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`|#[^\n]*', re.DOTALL)
+_DEEPENS = re.compile(r"[(\[+\-*/%^=<>]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
+_SELECTOR_BODY = re.compile(r"\{[^{}]*\}")
+_AT = re.compile(r" @ -?[0-9.]+")
+_SYSTEM_TIME = re.compile(r"tv_sec:\s*(-?\d+),\s*tv_nsec:\s*(\d+)")
+
+# The parser's enumerations have no hash; their text is `Class.Member`.
+_MATCH_OPS = {
+    "Equal": MatchOp.EQUAL,
+    "NotEqual": MatchOp.NOT_EQUAL,
+    "Re": MatchOp.REGEX,
+    "NotRe": MatchOp.NOT_REGEX,
+}
+_MANY = {"ManyToOne": "left", "OneToMany": "right"}
+
+
+@lru_cache(maxsize=2048)
+def parse(expr: str) -> Node:
+    """The tree of a query. Raises QueryError (bad_data) with the parser's words."""
+    return _node(_grammar_tree(expr))
+
+
+def parse_selector(expr: str) -> tuple[Matcher, ...]:
+    """The matchers of a series selector, as `match[]` has it. Raises QueryError if it is anything else."""
+    node = parse(expr)
+    if not isinstance(node, Selector):
+        raise QueryError("parse error: expected an instant vector selector")
+    return node.matchers
+
+
+def format_query(expr: str) -> str:
+    """The query, laid out as Prometheus's formatter does."""
+    return str(_grammar_tree(expr).prettify())
+
+
+def _grammar_tree(expr: str) -> Any:
+    _check_depth(expr)
+    try:
+        return grammar.parse(expr)
+    except ValueError as error:
+        raise QueryError(f"parse error: {error}") from error
+
+
+def _check_depth(expr: str) -> None:
+    if not expr.strip():
+        raise QueryError("parse error: no expression found in input")
+    if len(expr) > MOST_CHARACTERS:
+        raise QueryError(f"parse error: the query is longer than {MOST_CHARACTERS} characters")
+    bare = _SELECTOR_BODY.sub("", _STRING.sub("", expr))
+    if len(_DEEPENS.findall(bare)) > MOST_DEPTH:
+        raise QueryError(f"parse error: the query has more than {MOST_DEPTH} operators and brackets")
+
+
+def _node(tree: Any) -> Node:  # noqa: PLR0911  one branch per kind of node, nothing else
+    match tree:
+        case grammar.NumberLiteral():
+            return Number(tree.val)
+        case grammar.StringLiteral():
+            return Text(tree.val)
+        case grammar.ParenExpr():
+            return _node(tree.expr)
+        case grammar.VectorSelector():
+            return _selector(tree)
+        case grammar.MatrixSelector():
+            return RangeSelector(_selector(tree.vector_selector), _ms(tree.range))
+        case grammar.SubqueryExpr():
+            return _subquery(tree)
+        case grammar.UnaryExpr():
+            return Negate(_node(tree.expr))
+        case grammar.BinaryExpr():
+            return _binary(tree)
+        case grammar.AggregateExpr():
+            return _aggregate(tree)
+        case grammar.Call():
+            return Call(tree.func.name, tuple(_node(argument) for argument in tree.args))
+        case _:
+            raise QueryError(f"parse error: {type(tree).__name__} is not supported")
+
+
+def _selector(tree: Any) -> Selector:
+    if tree.matchers.or_matchers:
+        raise QueryError('parse error: "or" between label matchers is not supported')
+    matchers = [] if tree.name is None else [Matcher(METRIC, MatchOp.EQUAL, tree.name)]
+    try:
+        matchers += [Matcher(m.name, _MATCH_OPS[_member(m.op)], m.value) for m in tree.matchers.matchers]
+    except InvalidInput as error:
+        raise QueryError(f"parse error: {error.reason}") from error
+    return Selector(tuple(matchers), _ms(tree.offset), _at(tree))
+
+
+def _subquery(tree: Any) -> Subquery:
+    step_ms = None if tree.step is None else _ms(tree.step)
+    return Subquery(_node(tree.expr), _ms(tree.range), step_ms, _ms(tree.offset), _at(tree))
+
+
+def _binary(tree: Any) -> Binary:
+    modifier = tree.modifier
+    matching = Matching()
+    if modifier is not None:
+        if modifier.fill_values.lhs is not None or modifier.fill_values.rhs is not None:
+            raise QueryError("parse error: fill modifiers are not supported")
+        labels = modifier.matching
+        on = labels is not None and labels.type == grammar.LabelModifierType.Include
+        matching = Matching(
+            on,
+            () if labels is None else tuple(labels.labels),
+            _MANY.get(_member(modifier.card)),
+            tuple(modifier.group_labels or ()),
+        )
+    is_bool = modifier is not None and modifier.return_bool
+    return Binary(str(tree.op), _node(tree.lhs), _node(tree.rhs), matching, is_bool)
+
+
+def _aggregate(tree: Any) -> Aggregate:
+    modifier = tree.modifier
+    return Aggregate(
+        str(tree.op),
+        _node(tree.expr),
+        None if tree.param is None else _node(tree.param),
+        () if modifier is None else tuple(sorted(set(modifier.labels))),
+        modifier is not None and modifier.type == grammar.AggModifierType.Without,
+    )
+
+
+def _at(tree: Any) -> int | At | None:
+    # The parser's own value of `@` panics before 1970, so the number is read from its text instead: what
+    # follows the selector's or the subquery's last bracket. That text shows times before 1970 as 0.
+    text = str(tree)
+    suffix = text[max(text.rfind("}"), text.rfind("]")) + 1 :]
+    if " @ start()" in suffix:
+        return At.START
+    if " @ end()" in suffix:
+        return At.END
+    found = _AT.search(suffix)
+    if found is None:
+        return None
+    seconds, nanoseconds = _SYSTEM_TIME.findall(repr(tree))[-1]
+    return int(seconds) * 1000 + int(nanoseconds) // 1_000_000
+
+
+def _ms(duration: timedelta | None) -> int:
+    return 0 if duration is None else round(duration / timedelta(milliseconds=1))
+
+
+def _member(value: Any) -> str:
+    return str(value).rpartition(".")[2]
