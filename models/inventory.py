@@ -46,6 +46,7 @@ class DeviceRow(Base):
     serial: Mapped[str] = mapped_column(server_default="")
     os: Mapped[str] = mapped_column(server_default="")
     os_version: Mapped[str] = mapped_column(server_default="")
+    sys_name: Mapped[str] = mapped_column(server_default="")
     description: Mapped[str] = mapped_column(server_default="")
     object_id: Mapped[str] = mapped_column(server_default="")
     location: Mapped[str] = mapped_column(server_default="")
@@ -89,7 +90,10 @@ class LinkRow(Base):
     """A link that one side told of (LLDP); side b is by name alone where we do not watch it."""
 
     __tablename__ = "links"
-    __table_args__ = (UniqueConstraint("tenant_id", "a_interface_id", "protocol"),)
+    __table_args__ = (
+        # A port may have several neighbours: a telephone and the computer behind it.
+        UniqueConstraint("a_interface_id", "protocol", "b_device_name", "b_interface_name", name="links_neighbour_key"),
+    )
 
     id: Mapped[Id]
     tenant_id: Mapped[TenantColumn]

@@ -102,6 +102,7 @@ def _create_devices() -> None:
         sa.Column("serial", sa.Text(), server_default="", nullable=False),
         sa.Column("os", sa.Text(), server_default="", nullable=False),
         sa.Column("os_version", sa.Text(), server_default="", nullable=False),
+        sa.Column("sys_name", sa.Text(), server_default="", nullable=False),
         sa.Column("description", sa.Text(), server_default="", nullable=False),
         sa.Column("object_id", sa.Text(), server_default="", nullable=False),
         sa.Column("location", sa.Text(), server_default="", nullable=False),
@@ -189,7 +190,7 @@ def _create_links() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("links_tenant_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("links_pkey")),
         sa.UniqueConstraint(
-            "tenant_id", "a_interface_id", "protocol", name=op.f("links_tenant_id_a_interface_id_protocol_key")
+            "a_interface_id", "protocol", "b_device_name", "b_interface_name", name=op.f("links_neighbour_key")
         ),
     )
     op.create_index(op.f("links_a_device_id_idx"), "links", ["a_device_id"], unique=False)
