@@ -115,7 +115,7 @@ class RejectedSampleRow(Base):
     source: Mapped[str]
     reason: Mapped[str]
     count: Mapped[int]
-    example: Mapped[str]  # the first of them, as text
+    position: Mapped[int]  # of the first of them in the request
     request_id: Mapped[str]
 
 

@@ -54,6 +54,7 @@ class Database:
 SET_TENANT = text("select set_config('app.tenant', :tenant, true)")
 
 _database: Database | None = None
+_generation = 0
 
 
 def role_password(role: str, secret_key: str) -> str:
@@ -85,9 +86,15 @@ def open_database(owner_url: str, *, role: str, secret_key: str, pool_size: int 
 
 def use_database(database: Database) -> Database:
     """Make `database` the one that sessions use; tests pass engines bound to one transaction."""
-    global _database  # noqa: PLW0603  the process has one database; this is where it is kept
+    global _database, _generation  # noqa: PLW0603  the process has one database; this is where it is kept
     _database = database
+    _generation += 1
     return database
+
+
+def generation() -> int:
+    """Changes when this process opens another database: what was cached from the one before is void."""
+    return _generation
 
 
 def close_database() -> None:

@@ -25,12 +25,12 @@ ABSENT: Final = float(np.array([ABSENT_BITS], dtype=np.uint64).view(np.float64)[
 
 def is_stale(values: Float64s) -> NDArray[np.bool_]:
     """Where `values` hold Prometheus's stale marker; same shape."""
-    return np.ascontiguousarray(values).view(np.uint64) == np.uint64(STALE_BITS)
+    return np.equal(np.ascontiguousarray(values).view(np.uint64), np.uint64(STALE_BITS))
 
 
 def is_absent(values: Float64s) -> NDArray[np.bool_]:
     """Where `values` hold no sample at all; same shape."""
-    return np.ascontiguousarray(values).view(np.uint64) == np.uint64(ABSENT_BITS)
+    return np.equal(np.ascontiguousarray(values).view(np.uint64), np.uint64(ABSENT_BITS))
 
 
 def absent_array(shape: tuple[int, ...]) -> Float64s:
@@ -40,20 +40,31 @@ def absent_array(shape: tuple[int, ...]) -> Float64s:
 
 @dataclass(frozen=True)
 class Rejection:
-    """One sample that was not taken: its place in the request, and why."""
+    """Samples that were not taken: the place of their item in the request, why, and how many they are."""
 
     index: int
     reason: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a sender says about a metric; `kind` is counter, gauge, histogram, summary, info, stateset or unknown."""
+
+    metric: str
+    kind: str = "unknown"
+    help: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True)
 class Batch:
     """Samples as columns.
 
-    `keys`: (k,) distinct series keys (ingest/series_keys: canonical label bytes).
+    `keys`: (k,) series keys as encode_labels() makes them; one that is not canonical, or stands twice, is fine.
     `series`: (n,) int32, index into `keys`. `ts_ms`: (n,) int64. `values`: (n,) float64.
-    `positions`: (n,) int32, each sample's index in the request, for error reports.
-    `rejected`: what the decoder already refused.
+    `positions`: (n,) int32, the index in the request of each sample's item, for error reports; None = 0 ... n-1.
+    `rejected`: what the decoder already refused. `metadata`: what came along about metrics.
     """
 
     keys: Sequence[bytes]
@@ -62,6 +73,7 @@ class Batch:
     values: Float64s
     positions: NDArray[np.int32] | None = None
     rejected: Sequence[Rejection] = field(default_factory=tuple)
+    metadata: Sequence[Metadata] = field(default_factory=tuple)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -69,7 +81,35 @@ class Batch:
 
 @dataclass(frozen=True)
 class Accepted:
-    """What became of a batch: `count` samples are durable, the others are listed."""
+    """What became of a batch: `count` samples are durable, the others are told of."""
 
     count: int
     rejected: Sequence[Rejection] = field(default_factory=tuple)
+
+    @property
+    def rejected_count(self) -> int:
+        """How many samples were refused."""
+        return sum(rejection.count for rejection in self.rejected)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The times that a tenant accepts, both ends included."""
+
+    start_ms: int
+    end_ms: int
+
+
+TOO_OLD: Final = "older than the tenant accepts"
+TOO_NEW: Final = "further in the future than the tenant accepts"
+
+
+def outside(ts_ms: Int64s, window: Window) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which samples are too old, and which are too far ahead; both (n,)."""
+    return ts_ms < window.start_ms, ts_ms > window.end_ms
+
+
+def rejections(positions: NDArray[np.int32], reason: str) -> list[Rejection]:
+    """One rejection for each item of a request among `positions` (m,), with the number of its samples."""
+    indexes, counts = np.unique(positions, return_counts=True)
+    return [Rejection(index, reason, count) for index, count in zip(indexes.tolist(), counts.tolist(), strict=True)]

@@ -1,0 +1,231 @@
+"""Our own JSON: `{"samples": [rows]}` or `{"series": [columns]}`; INTERFACE says what a row and a column are.
+
+The whole body is read with types first; only a body that has a bad item is read item by item, to say which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from math import isfinite
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from app.domain.labels import METRIC, encode_labels, labels_of
+from app.domain.samples import Batch, Rejection
+from app.errors import DecodeError
+
+PROTOCOL: Final = "ingest"
+# Values that JSON has no number for.
+SPECIAL: Final = {"NaN": float("nan"), "+Inf": float("inf"), "Inf": float("inf"), "-Inf": float("-inf")}
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# Times beyond (about the years 1684 and 2255) are a mistake in the unit.
+FURTHEST_MS: Final = 9_000_000_000_000
+
+
+class Row(msgspec.Struct):
+    """One sample."""
+
+    metric: str
+    ts: int | float | str
+    value: float | str
+    labels: dict[str, str] = {}
+
+
+class Column(msgspec.Struct):
+    """One series as most write it: times in ms, values as numbers."""
+
+    metric: str
+    ts: list[int]
+    values: list[float]
+    labels: dict[str, str] = {}
+
+
+class LooseColumn(msgspec.Struct):
+    """One series as it may be written."""
+
+    metric: str
+    ts: list[int | float | str]
+    values: list[float | str]
+    labels: dict[str, str] = {}
+
+
+class Body(msgspec.Struct):
+    """A request: rows, or columns."""
+
+    samples: list[Row] | None = None
+    series: list[Column] | None = None
+
+
+class LooseBody(msgspec.Struct):
+    """A request whose items are read one by one."""
+
+    samples: list[msgspec.Raw] | None = None
+    series: list[msgspec.Raw] | None = None
+
+
+class Parsed(NamedTuple):
+    """One good series of columns; `item` is its place in the request."""
+
+    item: int
+    key: bytes
+    ts_ms: Sequence[int]
+    values: Sequence[float]
+
+
+_read_body = msgspec.json.Decoder(Body).decode
+_read_loose_body = msgspec.json.Decoder(LooseBody).decode
+_read_row = msgspec.json.Decoder(Row).decode
+_read_column = msgspec.json.Decoder(LooseColumn).decode
+
+
+def decode(body: bytes) -> Batch:
+    """The samples of a request; bad items are in `rejected`, by their index in `samples` or `series`.
+
+    Raises DecodeError when the body is not JSON of this form at all.
+    """
+    rejected: list[Rejection] = []
+    try:
+        read = _read_body(body)
+        _check_form(read)
+        if read.samples is not None:
+            return _of_rows(enumerate(read.samples), rejected)
+        return _of_columns(_even(read.series or (), rejected), rejected)
+    except (msgspec.ValidationError, OverflowError):
+        return _decode_loosely(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise DecodeError(PROTOCOL, "body", str(error)) from None
+
+
+def _decode_loosely(body: bytes) -> Batch:
+    rejected: list[Rejection] = []
+    try:
+        read = _read_loose_body(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise DecodeError(PROTOCOL, "body", str(error)) from None
+    _check_form(read)
+    if read.samples is not None:
+        return _of_rows(_good_rows(read.samples, rejected), rejected)
+    return _of_columns(_good_columns(read.series or (), rejected), rejected)
+
+
+def _check_form(read: Body | LooseBody) -> None:
+    if (read.samples is None) == (read.series is None):
+        raise DecodeError(PROTOCOL, "body", "needs either samples or series")
+
+
+def _good_rows(items: Sequence[msgspec.Raw], rejected: list[Rejection]) -> Iterable[tuple[int, Row]]:
+    for index, item in enumerate(items):
+        try:
+            yield index, _read_row(item)
+        except (msgspec.DecodeError, RecursionError) as error:
+            rejected.append(Rejection(index, str(error)))
+
+
+def _of_rows(rows: Iterable[tuple[int, Row]], rejected: list[Rejection]) -> Batch:
+    numbers: dict[tuple[str, tuple[tuple[str, str], ...]], int] = {}
+    series, ts_ms, values, positions = [], [], [], []
+    for index, row in rows:
+        try:
+            moment, value = _time(row.ts), _number(row.value)
+        except ValueError as error:
+            rejected.append(Rejection(index, str(error)))
+            continue
+        identity = (row.metric, tuple(row.labels.items()))
+        series.append(numbers.setdefault(identity, len(numbers)))
+        ts_ms.append(moment)
+        values.append(value)
+        positions.append(index)
+    return Batch(
+        keys=[_key(metric, dict(labels)) for metric, labels in numbers],
+        series=np.array(series, dtype=np.int32),
+        ts_ms=np.array(ts_ms, dtype=np.int64),
+        values=np.array(values, dtype=np.float64),
+        positions=np.array(positions, dtype=np.int32),
+        rejected=rejected,
+    )
+
+
+def _even(columns: Sequence[Column], rejected: list[Rejection]) -> list[Parsed]:
+    """The columns that have as many times as values."""
+    good = []
+    for index, column in enumerate(columns):
+        if len(column.ts) == len(column.values):
+            good.append(Parsed(index, _key(column.metric, column.labels), column.ts, column.values))
+        else:
+            rejected.append(_uneven(index, column))
+    return good
+
+
+def _good_columns(items: Sequence[msgspec.Raw], rejected: list[Rejection]) -> list[Parsed]:
+    good = []
+    for index, item in enumerate(items):
+        try:
+            column = _read_column(item)
+        except (msgspec.DecodeError, RecursionError) as error:
+            rejected.append(Rejection(index, str(error)))
+            continue
+        if len(column.ts) != len(column.values):
+            rejected.append(_uneven(index, column))
+            continue
+        ts_ms, values = [], []
+        for moment, value in zip(column.ts, column.values, strict=True):
+            try:
+                pair = _time(moment), _number(value)
+            except ValueError as error:
+                rejected.append(Rejection(index, str(error)))
+                continue
+            ts_ms.append(pair[0])
+            values.append(pair[1])
+        good.append(Parsed(index, _key(column.metric, column.labels), ts_ms, values))
+    return good
+
+
+def _of_columns(columns: Sequence[Parsed], rejected: list[Rejection]) -> Batch:
+    sizes = [len(column.values) for column in columns]
+    total = sum(sizes)
+    return Batch(
+        keys=[column.key for column in columns],
+        series=np.repeat(np.arange(len(columns), dtype=np.int32), sizes),
+        ts_ms=np.fromiter(chain.from_iterable(column.ts_ms for column in columns), np.int64, total),
+        values=np.fromiter(chain.from_iterable(column.values for column in columns), np.float64, total),
+        positions=np.repeat(np.array([column.item for column in columns], dtype=np.int32), sizes),
+        rejected=rejected,
+    )
+
+
+def _uneven(index: int, column: Column | LooseColumn) -> Rejection:
+    times, values = len(column.ts), len(column.values)
+    return Rejection(index, f"{times} times but {values} values", max(times, values))
+
+
+def _key(metric: str, labels: dict[str, str]) -> bytes:
+    return encode_labels(labels_of({**labels, METRIC: metric}))
+
+
+def _time(ts: int | float | str) -> int:
+    """Milliseconds since 1970; raises ValueError."""
+    if isinstance(ts, str):
+        try:
+            moment = datetime.fromisoformat(ts)
+        except ValueError:
+            raise ValueError("ts is neither milliseconds nor RFC 3339") from None
+        if moment.tzinfo is None:
+            raise ValueError("ts has no time zone")
+        return (moment - EPOCH) // timedelta(milliseconds=1)
+    if not isfinite(ts) or abs(ts) > FURTHEST_MS:
+        raise ValueError("ts is not a time in milliseconds")
+    return int(ts)
+
+
+def _number(value: float | str) -> float:
+    """The value; raises ValueError."""
+    if isinstance(value, str):
+        try:
+            return SPECIAL[value]
+        except KeyError:
+            raise ValueError("value is not a number") from None
+    return value

@@ -1,0 +1,279 @@
+"""The durable stream between accept() and drain(): nobody else knows that it is a Valkey stream.
+
+One entry is one request's samples of one shard: a small header and packed columns. A series group always lands on the
+same shard, so the order of its samples is the order of the entries.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final, NewType, cast
+
+import lz4.block
+import msgspec
+import numpy as np
+from redis.exceptions import RedisError, ResponseError
+
+from app import clock
+from app.domain.samples import Float64s, Int64s
+from app.domain.tenancy import TenantId
+from app.errors import DecodeError, Unavailable
+from app.tsdb.catalog import SLOTS_BITS
+from app.valkey import valkey
+
+# A change of the number needs no move of data: only the order of samples that are under way is at stake.
+SHARDS: Final = 2
+EntryId = NewType("EntryId", str)  # "<ms>-<sequence>", ascending within a shard
+START: Final = EntryId("0-0")
+
+STREAM = "ingest:{shard}"
+DEAD = "ingest:dead:{shard}"
+DEAD_KEPT = 10_000
+VERSION: Final = 1
+COMPRESS_ABOVE = 4_096
+# Samples in one entry: a drain reads many entries at once, and its memory has a bound.
+MOST_PER_ENTRY = 20_000
+# What may wait in all shards together; beyond it senders are asked to come back later.
+MOST_BACKLOG_BYTES = 512 * 1024 * 1024
+BACKLOG_AGE_S = 1.0
+# How long a request with an Idempotency-Key is remembered.
+ANSWER_KEPT_S = 86_400
+
+
+class Header(msgspec.Struct, array_like=True):
+    """What is told of an entry's columns."""
+
+    version: int
+    tenant: int
+    size: int  # samples
+    is_packed: bool  # LZ4
+    checksum: int  # CRC-32 of the body as it stands in the stream
+    accepted_ms: int
+    source: str
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry as it came from the stream; columns() opens it."""
+
+    shard: int
+    entry_id: EntryId
+    fields: Mapping[bytes, bytes]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """An opened entry. `places`, `ts_ms` (n,) int64; `values` (n,) float64."""
+
+    tenant: TenantId
+    accepted_ms: int
+    places: Int64s
+    ts_ms: Int64s
+    values: Float64s
+
+
+def append(
+    tenant: TenantId,
+    places: Int64s,
+    *,
+    ts_ms: Int64s,
+    values: Float64s,
+    source: str,
+    request_id: str,
+    remember: tuple[str, bytes] | None = None,
+) -> None:
+    """Make samples durable: returns once the stream's server has written them to disk.
+
+    `remember` is a name and an answer to keep beside them, see remembered(). Raises Unavailable when the server is
+    away or too much waits already; whether anything was appended is then unknown, and the sender repeats it.
+    """
+    if not len(values) and not remember:
+        return
+    if _backlog_bytes() > MOST_BACKLOG_BYTES:
+        raise Unavailable("the store behind the stream", retry_after_s=5)
+    shards = _shards_of(places)
+    pipe = valkey().pipeline(transaction=True)
+    for shard in np.unique(shards).tolist():
+        chosen = slice(None) if (shards == shard).all() else shards == shard
+        here = places[chosen], ts_ms[chosen], values[chosen]
+        for first in range(0, len(here[0]), MOST_PER_ENTRY):
+            piece = slice(first, first + MOST_PER_ENTRY)
+            fields = encode(
+                tenant, here[0][piece], here[1][piece], here[2][piece], source=source, request_id=request_id
+            )
+            pipe.xadd(STREAM.format(shard=shard), cast(Any, fields))
+    if remember:
+        pipe.set(_answer_name(tenant, remember[0]), remember[1], ex=ANSWER_KEPT_S)
+    try:
+        pipe.execute()
+    except RedisError as error:
+        raise Unavailable("the ingest stream") from error
+
+
+def remembered(tenant: TenantId, idempotency_key: str) -> bytes | None:
+    """The answer that was kept with append() under this key."""
+    try:
+        return cast("bytes | None", valkey().get(_answer_name(tenant, idempotency_key)))
+    except RedisError as error:
+        raise Unavailable("the ingest stream") from error
+
+
+def read(after: Mapping[int, EntryId], *, count: int, block_ms: int) -> list[Entry]:
+    """Entries behind those of `after` (by shard), at most `count` of each; waits up to `block_ms` for the first.
+
+    Reading changes nothing on the server, which under fsync-always is what makes it cheap.
+    """
+    streams = {STREAM.format(shard=shard): entry_id for shard, entry_id in after.items()}
+    reply: Any = valkey().xread(cast(Any, streams), count=count, block=block_ms)
+    pairs = reply.items() if isinstance(reply, dict) else reply or ()
+    entries = []
+    for name, items in pairs:
+        shard = int(name.decode().rpartition(":")[2])
+        entries += [Entry(shard, EntryId(entry_id.decode()), fields) for entry_id, fields in items]
+    return entries
+
+
+def done(shard: int, last: EntryId) -> None:
+    """Forget all entries of a shard up to and with `last`: they are stored."""
+    ms, sequence = parts_of(last)
+    valkey().xtrim(STREAM.format(shard=shard), minid=cast(Any, f"{ms}-{sequence + 1}"), approximate=False)
+
+
+def newest(shard: int) -> EntryId:
+    """The id of the newest entry that a shard ever had; START when the server knows nothing of the shard."""
+    try:
+        info: Any = valkey().xinfo_stream(STREAM.format(shard=shard))
+    except ResponseError:
+        return START
+    return EntryId(info["last-generated-id"].decode())
+
+
+def waiting(shard: int) -> int:
+    """How many entries of a shard are not stored yet."""
+    return valkey().xlen(STREAM.format(shard=shard))
+
+
+def bury(entry: Entry, reason: str) -> None:
+    """Put an entry that cannot be stored among the dead letters, with the reason; burying it twice is burying once."""
+    name = DEAD.format(shard=entry.shard)
+    fields: dict[bytes, bytes] = {**entry.fields, b"reason": reason.encode()}
+    try:
+        valkey().xadd(name, cast(Any, fields), id=entry.entry_id, maxlen=DEAD_KEPT)
+    except ResponseError as error:
+        # Ids ascend, so an id that is not greater than the newest is here already.
+        if "equal or smaller" not in str(error):
+            raise
+
+
+def dead_letters(shard: int) -> list[tuple[Entry, str]]:
+    """The entries that could not be stored, with their reasons."""
+    reply: Any = valkey().xrange(DEAD.format(shard=shard))
+    return [
+        (
+            Entry(shard, EntryId(entry_id.decode()), {k: v for k, v in fields.items() if k != b"reason"}),
+            fields.get(b"reason", b"").decode(),
+        )
+        for entry_id, fields in reply
+    ]
+
+
+def replay(shard: int) -> int:
+    """Send the dead letters of a shard through the stream again, after the cause was mended; answers how many."""
+    letters = dead_letters(shard)
+    for entry, _reason in letters:
+        pipe = valkey().pipeline(transaction=True)
+        pipe.xadd(STREAM.format(shard=shard), cast(Any, entry.fields))
+        pipe.xdel(DEAD.format(shard=shard), entry.entry_id)
+        pipe.execute()
+    return len(letters)
+
+
+def encode(
+    tenant: TenantId, places: Int64s, ts_ms: Int64s, values: Float64s, *, source: str, request_id: str
+) -> dict[bytes, bytes]:
+    """The fields of an entry: header `h` and body `b` (groups int32 | slots uint8 | ts int64 | values float64)."""
+    body = b"".join(
+        (
+            (places >> SLOTS_BITS).astype("<i4").tobytes(),
+            (places & 0xFF).astype("u1").tobytes(),
+            ts_ms.astype("<i8", copy=False).tobytes(),
+            values.astype("<f8", copy=False).tobytes(),
+        )
+    )
+    is_packed = len(body) > COMPRESS_ABOVE
+    if is_packed:
+        body = lz4.block.compress(body, store_size=False)
+    header = Header(
+        VERSION, tenant, len(values), is_packed, zlib.crc32(body), clock.now_ms(), source[:100], request_id[:100]
+    )
+    return {b"h": msgspec.msgpack.encode(header), b"b": body}
+
+
+def columns(entry: Entry) -> Columns:
+    """Open an entry; raises DecodeError when it is not what encode() makes."""
+    try:
+        header = msgspec.msgpack.decode(entry.fields[b"h"], type=Header)
+        body = entry.fields[b"b"]
+        if header.version != VERSION:
+            raise DecodeError("stream", f"entry {entry.entry_id}", f"version {header.version} is not known")
+        if zlib.crc32(body) != header.checksum:
+            raise DecodeError("stream", f"entry {entry.entry_id}", "the checksum is wrong")
+        if header.is_packed:
+            body = lz4.block.decompress(body, uncompressed_size=header.size * 21)
+    except (KeyError, msgspec.MsgspecError, lz4.block.LZ4BlockError, OverflowError, ValueError) as error:
+        raise DecodeError("stream", f"entry {entry.entry_id}", f"unreadable: {error}") from error
+    if len(body) != header.size * 21:
+        raise DecodeError("stream", f"entry {entry.entry_id}", "the length is wrong")
+    return _unpack(header, body)
+
+
+def parts_of(entry_id: EntryId) -> tuple[int, int]:
+    """Milliseconds and sequence of an entry id, which compare as the ids do."""
+    ms, _, sequence = entry_id.partition("-")
+    return int(ms), int(sequence or 0)
+
+
+def _unpack(header: Header, body: bytes) -> Columns:
+    size = header.size
+    groups = np.frombuffer(body, "<i4", size)
+    slots = np.frombuffer(body, "u1", size, offset=4 * size)
+    return Columns(
+        TenantId(header.tenant),
+        header.accepted_ms,
+        (groups.astype(np.int64) << SLOTS_BITS) | slots,
+        np.frombuffer(body, "<i8", size, offset=5 * size),
+        np.frombuffer(body, "<f8", size, offset=13 * size),
+    )
+
+
+def _shards_of(places: Int64s) -> Int64s:
+    return (places >> SLOTS_BITS) % SHARDS
+
+
+def _answer_name(tenant: TenantId, idempotency_key: str) -> str:
+    return f"ingest:answer:{tenant}:{idempotency_key}"
+
+
+_backlog: tuple[float, int] = (-BACKLOG_AGE_S, 0)
+_measuring = Lock()
+
+
+def _backlog_bytes() -> int:
+    """The memory of all shards, measured at most once in BACKLOG_AGE_S by each process."""
+    global _backlog  # noqa: PLW0603  one figure for the process
+    now = clock.monotonic_s()
+    if now - _backlog[0] >= BACKLOG_AGE_S and _measuring.acquire(blocking=False):
+        try:
+            pipe = valkey().pipeline(transaction=False)
+            for shard in range(SHARDS):
+                pipe.memory_usage(STREAM.format(shard=shard), samples=5)
+            _backlog = (now, sum(size or 0 for size in cast("Sequence[int | None]", pipe.execute())))
+        except RedisError as error:
+            raise Unavailable("the ingest stream") from error
+        finally:
+            _measuring.release()
+    return _backlog[1]

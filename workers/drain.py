@@ -1,0 +1,297 @@
+"""From the stream to the store, exactly once.
+
+A drain holds its shards by a lease (so that drains do not work in vain) and a fencing token in the database (so that
+two can never both store). The shard's offset commits with the samples; entries at or below it are skipped.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event
+from types import FrameType
+from typing import Any, Final, ParamSpec, TypeVar
+from uuid import uuid4
+
+import numpy as np
+import psycopg
+from redis.exceptions import BusyLoadingError, RedisError
+from redis.exceptions import ConnectionError as ValkeyGone
+from redis.exceptions import TimeoutError as ValkeySlow
+from rq import Queue, Worker
+from sqlalchemy import exc
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
+from app import clock, jobs, live
+from app.domain.tenancy import TenantId
+from app.errors import DecodeError
+from app.tsdb import writer
+from app.valkey import valkey
+from ingest import stream
+from ingest.stream import Columns, Entry, EntryId
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RUN_S: Final = 55.0
+# Samples that are worth a COPY of their own, and how long fewer may wait for company.
+ENOUGH_SAMPLES: Final = 20_000
+LINGER_S: Final = 0.2
+READ_AT_ONCE: Final = 32
+IDLE_BLOCK_MS: Final = 500
+LEASE: Final = "lease:drain:{shard}"
+LEASE_MS: Final = 6_000
+TEND_S: Final = 1.0
+PUBLISH_S: Final = 1.0
+
+# Faults of the data itself. Everything else is the store's fault, and is waited for.
+# COPY speaks to the driver itself, whose errors SQLAlchemy does not wrap: hence both.
+POISON: Final = (
+    exc.DataError,
+    exc.IntegrityError,
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    ValueError,
+    OverflowError,
+)
+AWAY: Final = (exc.OperationalError, exc.InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+VALKEY_AWAY: Final = (ValkeyGone, ValkeySlow, BusyLoadingError)
+PATIENCE_S: Final = 90.0
+
+_RENEW = (
+    "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end"
+)
+_RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
+
+
+class LeaseLost(Exception):
+    """Another drain holds the shard now."""
+
+
+def drain(shards: str) -> None:
+    """Job: store what arrives in these shards (numbers with commas) for about a minute, then queue itself again."""
+    run = Drain()
+    for shard in shards.split(","):
+        run.take(int(shard))
+    if not run.positions:
+        return
+    ends_s = clock.monotonic_s() + RUN_S
+    with _told_to_stop() as stopping:
+        try:
+            while clock.monotonic_s() < ends_s and not stopping.is_set():
+                run.do_once()
+        except (LeaseLost, writer.FenceLost):
+            log.info("drain gave way to another")
+            return
+    run.release()
+    queue_drains(list(run.positions))
+
+
+def queue_drains(shards: Sequence[int]) -> None:
+    """Queue drains for these shards, spread over the workers of the ingest queue."""
+    workers = max(1, Worker.count(connection=valkey(), queue=Queue(jobs.DRAIN.queue, connection=valkey())))
+    for first in range(min(workers, len(shards))):
+        jobs.enqueue(jobs.DRAIN, shards=",".join(str(shard) for shard in shards[first::workers]))
+
+
+def held(shard: int) -> bool:
+    """Whether a drain is at work on this shard."""
+    return bool(valkey().exists(LEASE.format(shard=shard)))
+
+
+@dataclass
+class Drain:
+    """The shards that this process drains: how far each is stored, and the fencing token of each."""
+
+    token: str = field(default_factory=lambda: uuid4().hex)
+    positions: dict[int, EntryId] = field(default_factory=dict)
+    fences: dict[int, int] = field(default_factory=dict)
+    unheld_s: dict[int, float] = field(default_factory=dict)
+    tended_s: float = field(default_factory=clock.monotonic_s)
+    stored_s: float = 0.0
+    published_s: dict[TenantId, float] = field(default_factory=dict)
+
+    def take(self, shard: int) -> bool:
+        """Take a shard unless another drain holds it."""
+        if not valkey().set(LEASE.format(shard=shard), self.token, nx=True, px=LEASE_MS):
+            return False
+        last, self.fences[shard] = self._patiently(writer.take_shard, shard)
+        position = EntryId(last)
+        if stream.parts_of(stream.newest(shard)) < stream.parts_of(position):
+            # The stream's server has lost its data and counts anew: whatever is there now came afterwards.
+            log.error("the stream is younger than the store", extra={"shard": shard, "stored": last})
+            position = stream.START
+        self.positions[shard] = position
+        stream.done(shard, position)  # what a drain before this one stored and had no time to forget
+        return True
+
+    def do_once(self) -> int:
+        """Store one bundle of entries, waiting up to half a second for the first; answers how many samples."""
+        self._tend()
+        opened, buried = self._gather()
+        if not opened and not buried:
+            return 0
+        self._store(opened, buried)
+        self.stored_s = clock.monotonic_s()
+        for shard, position in _last_of([entry for entry, _ in opened] + buried).items():
+            self.positions[shard] = position
+            self._patiently(stream.done, shard, position)
+        self._publish([columns for _, columns in opened])
+        return sum(len(columns.values) for _, columns in opened)
+
+    def release(self) -> None:
+        """Let another drain take these shards at once."""
+        for shard in self.positions:
+            valkey().eval(_RELEASE, 1, LEASE.format(shard=shard), self.token)
+
+    def _gather(self) -> tuple[list[tuple[Entry, Columns]], list[Entry]]:
+        """Entries until they are worth a COPY or have waited long enough; those that cannot be opened are buried."""
+        opened: list[tuple[Entry, Columns]] = []
+        buried: list[Entry] = []
+        after, samples, block_ms = dict(self.positions), 0, IDLE_BLOCK_MS
+        while True:
+            for entry in self._patiently(stream.read, after, count=READ_AT_ONCE, block_ms=block_ms):
+                after[entry.shard] = entry.entry_id
+                try:
+                    opened.append((entry, stream.columns(entry)))
+                    samples += len(opened[-1][1].values)
+                except DecodeError as error:
+                    self._bury(entry, str(error))
+                    buried.append(entry)
+            # Alone, an entry is stored at once; under load the next COPY waits until the last is LINGER_S ago.
+            left_s = self.stored_s + LINGER_S - clock.monotonic_s()
+            if samples >= ENOUGH_SAMPLES or left_s <= 0 or not (opened or buried):
+                return opened, buried
+            block_ms = max(1, int(left_s * 1000))
+
+    def _store(self, opened: Sequence[tuple[Entry, Columns]], buried: Sequence[Entry]) -> None:
+        """Store entries and advance the offsets; what the database refuses is found by halving, and buried."""
+        advances = [
+            writer.Advance(shard, position, self.fences[shard])
+            for shard, position in _last_of([entry for entry, _ in opened] + list(buried)).items()
+        ]
+        try:
+            self._patiently(writer.write, _rows_of(opened), advances)
+        except POISON as error:
+            if len(opened) > 1:
+                middle = len(opened) // 2
+                self._store(opened[:middle], ())
+                self._store(opened[middle:], buried)
+            elif opened:
+                self._bury(opened[0][0], f"{type(error).__name__}: {error}".partition("\n")[0])
+                self._store((), [opened[0][0], *buried])
+            else:
+                raise
+
+    def _bury(self, entry: Entry, reason: str) -> None:
+        log.error("entry cannot be stored", extra={"shard": entry.shard, "entry": entry.entry_id, "reason": reason})
+        self._patiently(stream.bury, entry, reason)
+
+    def _publish(self, stored: Sequence[Columns]) -> None:
+        """Tell open screens how far samples go, at most once in PUBLISH_S for each tenant."""
+        until: dict[TenantId, int] = {}
+        for columns in stored:
+            until[columns.tenant] = max(until.get(columns.tenant, 0), int(columns.ts_ms.max(initial=0)))
+        now = clock.monotonic_s()
+        for tenant, until_ms in until.items():
+            if now - self.published_s.get(tenant, -PUBLISH_S) >= PUBLISH_S:
+                self.published_s[tenant] = now
+                try:
+                    live.publish(tenant, "samples", {"until_ms": until_ms})
+                except RedisError:  # nobody hears it; screens read again by themselves
+                    log.warning("could not publish new samples", extra={"tenant": tenant})
+
+    def _tend(self) -> None:
+        """Once a second: keep the leases, and take over shards that nobody has held for a while."""
+        now = clock.monotonic_s()
+        if now - self.tended_s < TEND_S:
+            return
+        self.tended_s = now
+        self._patiently(self._renew)
+        for shard in set(range(stream.SHARDS)) - self.positions.keys():
+            if held(shard):
+                self.unheld_s.pop(shard, None)
+            elif now - self.unheld_s.setdefault(shard, now) >= TEND_S:
+                self.take(shard)
+
+    def _renew(self) -> None:
+        for shard in self.positions.keys() | self.fences.keys():
+            name = LEASE.format(shard=shard)
+            # A lease that ran out while this process slept may be taken again; the fencing token tells if it was used.
+            if not valkey().eval(_RENEW, 1, name, self.token, str(LEASE_MS)) and not valkey().set(
+                name, self.token, nx=True, px=LEASE_MS
+            ):
+                raise LeaseLost(name)
+
+    def _patiently(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The call's answer, however long a server is away; meanwhile the leases are kept."""
+        retrying = Retrying(
+            retry=retry_if_exception_type((*AWAY, *VALKEY_AWAY)),
+            wait=wait_exponential_jitter(initial=0.05, max=1.0, jitter=0.1),
+            stop=stop_after_delay(PATIENCE_S),
+            before_sleep=self._wait_for_server,
+            reraise=True,
+        )
+        return retrying(call, *args, **kwargs)
+
+    def _wait_for_server(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("waiting for a server", extra={"attempt": state.attempt_number, "reason": type(error).__name__})
+        if isinstance(error, AWAY):
+            try:
+                self._renew()
+            except VALKEY_AWAY:
+                log.warning("the lease could not be kept")
+
+
+def _last_of(entries: Sequence[Entry]) -> dict[int, EntryId]:
+    """The greatest entry id of each shard."""
+    last: dict[int, EntryId] = {}
+    for entry in entries:
+        known = last.get(entry.shard, stream.START)
+        last[entry.shard] = max(known, entry.entry_id, key=stream.parts_of)
+    return last
+
+
+def _rows_of(opened: Sequence[tuple[Entry, Columns]]) -> writer.Rows:
+    """The samples of all entries, one behind the other. Their part is the entry's id as one ascending number."""
+    sizes = [len(columns.values) for _, columns in opened]
+    parts = [ms * 65_536 + min(sequence, 65_535) for ms, sequence in (stream.parts_of(e.entry_id) for e, _ in opened)]
+    return writer.Rows(
+        tenants=np.repeat(np.array([columns.tenant for _, columns in opened], dtype=np.int32), sizes),
+        places=_joined([columns.places for _, columns in opened], np.int64),
+        ts_ms=_joined([columns.ts_ms for _, columns in opened], np.int64),
+        values=_joined([columns.values for _, columns in opened], np.float64),
+        parts=np.repeat(np.array(parts, dtype=np.int64), sizes),
+    )
+
+
+def _joined(arrays: Sequence[Any], dtype: type[Any]) -> Any:
+    return np.concatenate(arrays) if arrays else np.empty(0, dtype=dtype)
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[Event]:
+    """An event that SIGTERM sets, besides whatever the worker does then: a stop must not wait a minute for a drain."""
+    stopping = Event()
+    before = signal.getsignal(signal.SIGTERM)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+        if callable(before):
+            before(number, frame)
+
+    try:
+        signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread, where no signal arrives
+        yield stopping
+        return
+    try:
+        yield stopping
+    finally:
+        signal.signal(signal.SIGTERM, before)
