@@ -52,11 +52,12 @@ class Rounds:
             annotations={"summary": "{{ $labels.device }} does not answer"},
         )
     )
+    name: str = "test"
     start: datetime = NOON
     source: Source = field(default_factory=Source)
 
     def __post_init__(self) -> None:
-        self.group_id = create_group(self.viewer, RuleGroup("test", INTERVAL_S, (self.rule,)))
+        self.group_id = create_group(self.viewer, RuleGroup(self.name, INTERVAL_S, (self.rule,)))
         self.at = self.start - timedelta(seconds=INTERVAL_S)
 
     def round(self, *rows: tuple[Labels, float], error: str = "", after_s: int = INTERVAL_S) -> Outcome:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from app.domain.alerting.alert import Severity
 from app.domain.alerting.rules import AlertEvent
@@ -22,7 +24,13 @@ class PlanReason(StrEnum):
     NEVER_ANNOUNCED = "never_announced"
 
 
-SENDS = frozenset({PlanReason.STARTED, PlanReason.ENDED})
+SENDS: Final = frozenset({PlanReason.STARTED, PlanReason.ENDED})
+
+FIRST_RETRY_S: Final = 5.0
+LONGEST_RETRY_S: Final = 900.0
+JITTER: Final = 0.2
+# Sixteen tries span about two and a half hours; what is older is no news.
+MOST_TRIES: Final = 16
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,20 @@ def plan_deliveries(
         )
         for route in routes
     ]
+
+
+def retry_delay_s(key: str, tries: int, *, retry_after_s: int | None) -> float | None:
+    """Seconds until the next try after `tries` failed ones; None when it is time to give up.
+
+    Doubles from 5 s to 15 min, spread by up to 20 % so that many messages to one receiver do not come back at once;
+    never before the receiver's own Retry-After.
+    """
+    if tries >= MOST_TRIES:
+        return None
+    delay = min(FIRST_RETRY_S * 2.0 ** (tries - 1), LONGEST_RETRY_S)
+    digest = hashlib.blake2b(f"{key} {tries}".encode(), digest_size=4).digest()
+    spread = 1 + JITTER * (int.from_bytes(digest, "big") / 2**31 - 1)
+    return max(delay * spread, float(retry_after_s or 0))
 
 
 def _why_start(route: Route, severity: Severity, *, is_snoozed: bool) -> PlanReason:
