@@ -11,6 +11,9 @@ from app.api.problems import register_problems
 from app.api.resources import BLUEPRINTS
 from app.auth.dash_guard import NoCookieSessions
 from app.settings import Settings
+from app.ui.dash_app import create_dash
+from callbacks import CALLBACKS
+from pages import PAGES
 
 
 def create_server(settings: Settings) -> Flask:
@@ -24,5 +27,6 @@ def create_server(settings: Settings) -> Flask:
     for blueprint in BLUEPRINTS:
         server.register_blueprint(blueprint)
     server.config["SESSION_COOKIE_NAME"] = server.config["COOKIES"].session
-    install_headers(server, settings, [])
+    dash_app = create_dash(server, pages=PAGES, callbacks=CALLBACKS)
+    install_headers(server, settings, dash_app.csp_hashes())
     return server

@@ -43,6 +43,7 @@
     if (message.type === "signed-out") { fetch("/api/v1/openapi.json", { method: "HEAD" }); return; }
     if (message.type === "resync") { tick(true); change({ resync: true }); return; }
     if (message.counts) badge(message.counts);
+    if (message.type === "snapshot") return;
     if (message.topic === "samples") { live.untilMs = (message.data || {}).until_ms || Date.now(); tick(false); }
     else if (message.topic) change({ [message.topic]: message.changes || [message.data], counts: message.counts });
   }

@@ -6,7 +6,8 @@
   const LONGEST_WAIT_MS = 15000;
 
   scope.watchfloorFeed = function createFeed(broadcast) {
-    let socket = null, source = null, url = "", tries = 0, opened = false, seq = 0, timer = 0, wanted = false, heard = 0;
+    let socket = null, source = null, url = "", tries = 0, opened = false, timer = 0, wanted = false, heard = 0;
+    const numbers = {};
     let state = { type: "state", state: "connecting", since: Date.now() };
 
     const tell = (name, more) => { state = { type: "state", state: name, since: Date.now(), ...more }; broadcast(state); };
@@ -28,12 +29,14 @@
       socket = new WebSocket(url.replace(/^http/, "ws"));
       socket.onopen = () => {
         opened = true; tries = 0; heard = Date.now();
-        socket.send(JSON.stringify({ subscribe: TOPICS, since: seq }));
+        socket.send(JSON.stringify({ subscribe: TOPICS, since: numbers }));
         tell("live");
       };
       socket.onmessage = (event) => receive(event.data);
       socket.onclose = (event) => {
         socket = null;
+        // Its time is over, or rights changed: come back at once.
+        if (event.code === 4000 && wanted) { timer = setTimeout(connect, 200 + Math.random() * 800); return; }
         if (event.code === 4401 || event.code === 4403) { broadcast({ type: "signed-out", code: event.code }); tell("away"); wanted = false; return; }
         again();
       };
@@ -55,8 +58,9 @@
       heard = Date.now();
       const message = JSON.parse(text);
       if (message.seq !== undefined) {
-        if (message.type === "change" && seq && message.seq !== seq + 1) broadcast({ type: "resync" });
-        seq = message.seq;
+        const last = numbers[message.topic];
+        if (message.resync || (message.type === "change" && last && message.seq !== last + 1)) broadcast({ type: "resync" });
+        numbers[message.topic] = message.seq;
       }
       if (message.type !== "ping") broadcast(message);
     }
