@@ -9,6 +9,7 @@ from types import FrameType
 
 from app import log
 from app.auth.sealing import open_keyring
+from app.notify.base import open_outbound
 from app.runtime.home import ready_settings
 from app.settings import Settings
 from app.valkey import open_valkey, valkey
@@ -26,6 +27,7 @@ def open_process(settings: Settings, role: str, *, pool_size: int = 8) -> Settin
     open_database(ready.database_url, role=role, secret_key=ready.secret_key, pool_size=pool_size)
     open_valkey(ready.redis_url)
     open_keyring(ready.secret_key)
+    open_outbound(ready)
     return ready
 
 
