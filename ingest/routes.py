@@ -14,15 +14,20 @@ from flask import Blueprint, Response, jsonify, request
 from app.auth.current import current_request_id, current_viewer
 from app.domain.samples import Accepted, Batch
 from app.domain.tenancy import Scope, Viewer
-from app.errors import Forbidden, UnknownContentType
+from app.errors import Forbidden, Overloaded, Unavailable, UnknownContentType, WatchfloorError
 from ingest.accept import accept
 from ingest.bodies import plain_body
 from ingest.protocols import native
+from ingest.protocols import remote_write as v1
+from ingest.protocols import remote_write2 as v2
 
 blueprint = Blueprint("ingest", __name__)
 
 MOST_ERRORS: Final = 100
 JSON_ENCODINGS: Final = frozenset({"identity", "gzip", "zstd"})
+REMOTE_WRITE_ENCODINGS: Final = frozenset({"snappy", "zstd", "gzip"})
+DECODERS: Final = {v1.MESSAGE: v1.decode, v2.MESSAGE: v2.decode}
+WRITTEN: Final = "X-Prometheus-Remote-Write"
 LONGEST_IDEMPOTENCY_KEY: Final = 255
 
 View = Callable[[], Response]
@@ -42,6 +47,22 @@ def sends_samples(view: View) -> View:
     return checked
 
 
+def plain_errors(view: View) -> View:
+    """Decorate a view whose senders expect errors as text."""
+
+    @wraps(view)
+    def answered() -> Response:
+        try:
+            return view()
+        except WatchfloorError as error:
+            response = _plain(error.status, str(error))
+            if isinstance(error, (Overloaded, Unavailable)):
+                response.headers["Retry-After"] = str(error.retry_after_s)
+            return response
+
+    return answered
+
+
 @blueprint.post("/api/v1/ingest")
 @sends_samples
 def ingest() -> Response:
@@ -52,6 +73,37 @@ def ingest() -> Response:
     response = jsonify(_told(_accept(current_viewer(), batch, source=native.PROTOCOL)))
     response.status_code = 202
     return response
+
+
+@blueprint.post("/api/v1/write")
+@sends_samples
+@plain_errors
+def remote_write() -> Response:
+    """Prometheus remote write 1.0 and 2.0: 204, or the status that makes its senders do the right thing."""
+    decode = _remote_write_decoder()
+    decoded = decode(plain_body(request, encodings=REMOTE_WRITE_ENCODINGS, default="snappy"))
+    accepted = _accept(current_viewer(), decoded.batch, source=v1.PROTOCOL)
+    refusals = [f"time series {r.index}: {r.reason}" for r in accepted.rejected[:MOST_ERRORS]]
+    if decoded.histograms:
+        refusals.append(f"{decoded.histograms} native histograms: not supported")
+    response = _plain(400, "\n".join(refusals)) if refusals else Response(status=204)
+    if decode is v2.decode:
+        response.headers[f"{WRITTEN}-Samples-Written"] = str(accepted.count)
+        response.headers[f"{WRITTEN}-Histograms-Written"] = "0"
+        response.headers[f"{WRITTEN}-Exemplars-Written"] = "0"
+    return response
+
+
+def _remote_write_decoder() -> Callable[[bytes], v1.Decoded]:
+    """By the message that the content type names; 1.0 is what it means when it names none."""
+    message = request.mimetype_params.get("proto", v1.MESSAGE)
+    if request.mimetype != v1.CONTENT_TYPE or message not in DECODERS:
+        raise UnknownContentType(f"content type {request.content_type} is not a remote write request")
+    return DECODERS[message]
+
+
+def _plain(status: int, text: str) -> Response:
+    return Response(text + "\n", status=status, content_type="text/plain; charset=utf-8")
 
 
 def _accept(viewer: Viewer, batch: Batch, *, source: str) -> Accepted:

@@ -91,8 +91,8 @@ def encode_labels(labels: Labels) -> bytes:
 
 def encode_label(name: bytes, value: bytes) -> bytes:
     """One label of a series key."""
-    body = b"\x0a" + _length(len(name)) + name + b"\x12" + _length(len(value)) + value
-    return b"\x0a" + _length(len(body)) + body
+    body = b"\x0a" + length(len(name)) + name + b"\x12" + length(len(value)) + value
+    return b"\x0a" + length(len(body)) + body
 
 
 def decode_labels(key: bytes) -> Labels:
@@ -142,8 +142,8 @@ def _fault_of(name: str, value: str) -> str | None:
     return "a NUL character in a label" if "\0" in name or "\0" in value else None
 
 
-def _length(size: int) -> bytes:
-    """A protobuf varint."""
+def length(size: int) -> bytes:
+    """A length as protobuf writes it: a varint."""
     out = bytearray()
     while size > 0x7F:
         out.append(size & 0x7F | 0x80)
