@@ -178,8 +178,11 @@ def _count_values(node: Aggregate, vectors: Vectors, name: str) -> Vectors:
     if not len(vectors):
         return no_vectors(steps)
     cells = np.nonzero(vectors.present)
-    distinct, which = np.unique(vectors.values[cells], return_inverse=True)
-    shown = [format_plain(value) for value in distinct.tolist()]
+    values = vectors.values[cells]
+    # By their bits: 0 and -0 are shown differently, all kinds of NaN alike.
+    bits = np.where(np.isnan(values), np.nan, values).view(np.int64)
+    distinct, which = np.unique(bits, return_inverse=True)
+    shown = [format_plain(value) for value in distinct.view(np.float64).tolist()]
     by = dropping(node.labels) if node.without else keeping((*node.labels, name))
     pairs, pair_of_cell = np.unique(np.stack([cells[0], which]), axis=1, return_inverse=True)
     marked = [labels_of({**dict(vectors.labels[row]), name: shown[value]}) for row, value in pairs.T.tolist()]
