@@ -234,4 +234,4 @@ def _order(filters: AlertFilter) -> Sequence[Any]:
         case "id":
             return (AlertRow.id.desc(),)
     rank = case({severity: severity.rank for severity in SEVERITIES}, value=AlertRow.severity, else_=len(SEVERITIES))
-    return (rank, newest, AlertRow.id.desc())
+    return (rank, newest, AlertRow.device_name, AlertRow.interface_name, AlertRow.id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,4 +68,4 @@ def test_the_next_try_comes_within_its_bounds(key: str, tries: int, retry_after_
 def test_it_doubles_and_ends() -> None:
     delays = [retry_delay_s("k", tries, retry_after_s=None) for tries in range(1, MOST_TRIES + 1)]
     assert delays[-1] is None
-    assert all(b > 1.3 * a for a, b in zip(delays[:7], delays[1:7], strict=False) if a and b)
+    assert all(b > 1.3 * a for a, b in pairwise(delays[:7]) if a and b)
