@@ -17,8 +17,9 @@ from dash.development.base_component import Component
 from flask import Flask, request
 
 from app.auth.current import current_csrf_token, current_viewer
-from app.domain.tenancy import READ, Viewer
+from app.domain.tenancy import READ
 from app.errors import NotFound
+from app.queries import account
 from app.ui import shell
 from app.ui.errors import shown_as_page
 from app.ui.static import ASSETS, Statics, install_static
@@ -46,7 +47,6 @@ INDEX: Final = """<!DOCTYPE html>
 </body>
 </html>
 """
-TenantLister = Callable[[Viewer], Sequence[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,10 @@ class Page:
 class Screens(Dash):
     """Dash with our page around it: language, theme before the first paint, and only the scripts a page needs."""
 
-    def prepare(self, pages: Sequence[Page], statics: Statics, tenants_of: TenantLister) -> None:
+    def prepare(self, pages: Sequence[Page], statics: Statics) -> None:
         """Give it what it shows; once, before the first request."""
         self.pages = tuple(pages)
         self.statics = statics
-        self.tenants_of = tenants_of
         self.layout = self.frame
 
     def frame(self) -> Any:
@@ -91,7 +90,7 @@ class Screens(Dash):
         return shell.shell(
             viewer,
             paths=[page.path for page in self.pages],
-            tenants=self.tenants_of(viewer),
+            tenants=account.tenants(viewer),
             theme=_theme(),
             csrf=current_csrf_token(),
         )
@@ -136,12 +135,10 @@ def create_dash(
     *,
     pages: Sequence[ModuleType],
     callbacks: Sequence[ModuleType],
-    tenants_of: TenantLister = lambda _viewer: (),
 ) -> Screens:
     """The Dash application on `server`.
 
-    `pages` and `callbacks` are the modules of PAGES and CALLBACKS; `tenants_of` answers the (name, title) of the
-    tenants that a viewer may switch to.
+    `pages` and `callbacks` are the modules of PAGES and CALLBACKS (given, because this layer lies below them).
     """
     dash_app = Screens(
         "watchfloor",
@@ -161,7 +158,7 @@ def create_dash(
         csrf_token_name=getattr(server.config.get("COOKIES"), "csrf", "_csrf_token"),
         meta_tags=[{"name": "color-scheme", "content": "dark light"}],
     )
-    dash_app.prepare([Page.of(module) for module in pages], install_static(server), tenants_of)
+    dash_app.prepare([Page.of(module) for module in pages], install_static(server))
     _register_shell(dash_app)
     for module in callbacks:
         module.register(dash_app)

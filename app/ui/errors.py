@@ -42,8 +42,11 @@ def shown(function: Callable[P, R]) -> Callable[P, R]:
     return guarded
 
 
-def shown_in_panel(what: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Turn an error of a callback that fills one panel's body into that panel's state."""
+def shown_in_panel(what: str, *, outputs: int = 1) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Turn an error of a callback whose first output is a panel's body into that panel's state.
+
+    With more `outputs` the others stay as they are.
+    """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
@@ -53,7 +56,8 @@ def shown_in_panel(what: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             except PreventUpdate:
                 raise
             except Exception as error:  # noqa: BLE001  this is an edge
-                return cast("R", error_state(what, error))
+                state = error_state(what, error)
+                return cast("R", state if outputs == 1 else (state, *[no_update] * (outputs - 1)))
 
         return guarded
 
