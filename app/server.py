@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.api import openapi
+from app.api import health, openapi
 from app.api.guard import install_guard
 from app.api.headers import install_headers
 from app.api.problems import register_problems
@@ -23,6 +23,8 @@ def create_server(settings: Settings) -> Flask:
     server.session_interface = NoCookieSessions()
     register_problems(server)
     install_guard(server, settings)
+    health.measure(server)
+    server.register_blueprint(health.blueprint)
     server.register_blueprint(openapi.blueprint)
     for blueprint in BLUEPRINTS:
         server.register_blueprint(blueprint)

@@ -1,0 +1,49 @@
+"""Probes for machines: /healthz (alive), /readyz (can serve), /metrics (own health); and the times of requests."""
+
+from __future__ import annotations
+
+import msgspec
+from flask import Blueprint, Flask, Response, current_app, g, request
+
+from app import clock, selfmetrics
+from app.runtime.readiness import Readiness
+
+blueprint = Blueprint("health", __name__)
+STATE = "watchfloor.readiness"
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """This process is alive; touches nothing else."""
+    return Response("ok\n", content_type="text/plain; charset=utf-8")
+
+
+@blueprint.get("/readyz")
+def readyz() -> Response:
+    """200 when this process can serve; 503 with what is missing."""
+    readiness: Readiness = current_app.extensions.setdefault(STATE, Readiness())
+    reasons = readiness.reasons()
+    body = msgspec.json.encode({"ready": not reasons, "reasons": reasons})
+    return Response(body, status=503 if reasons else 200, content_type="application/json")
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """The program's own counters in Prometheus's text form."""
+    return Response(selfmetrics.exposition(), content_type=selfmetrics.CONTENT_TYPE)
+
+
+def measure(server: Flask) -> None:
+    """Count every request and its time, by route: never by address, which has no bound."""
+
+    @server.before_request
+    def begin() -> None:
+        g.begun_s = clock.monotonic_s()
+
+    @server.after_request
+    def end(response: Response) -> Response:
+        route = request.url_rule.rule if request.url_rule else "unknown"
+        selfmetrics.REQUESTS.labels(request.method, route, response.status_code).inc()
+        if "begun_s" in g:
+            selfmetrics.REQUEST_SECONDS.labels(route).observe(clock.monotonic_s() - g.begun_s)
+        return response

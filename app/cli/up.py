@@ -1,0 +1,197 @@
+"""`up`: the whole installation on one machine, in the foreground, until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from threading import Event
+
+import click
+import msgspec
+
+from app import clock, log
+from app.errors import WatchfloorError
+from app.runtime import embedded, servers
+from app.runtime.child import die_with_parent
+from app.runtime.home import Home, home_of, ready_settings
+from app.runtime.schema import migrate_database
+from app.runtime.supervisor import Supervisor, Watched
+from app.runtime.verbs import Verb
+from app.settings import Settings
+
+# The stop goes from the highest stage to the lowest; together the limits stay below ten seconds.
+DATABASE, STREAM, WORKERS, DOORS = range(4)
+WORKER_QUEUES = {"worker-ingest": ("ingest",), "worker-rules": ("rules", "notify", "default", "reports", "ml")}
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65534), help="Port of the pages and the API; live updates use the next.")
+@click.option("--demo/--no-demo", default=None, help="Make the demo network, or leave it out.")
+@click.option("--with-parent", is_flag=True, hidden=True, help="Stop when the process that started this one dies.")
+def up(port: int | None, demo: bool | None, with_parent: bool) -> None:
+    """Start everything on this machine: servers, web, workers, scheduler, poller. Ctrl-C stops all of it."""
+    if with_parent:
+        die_with_parent()
+    settings = Settings.from_env(port=port, demo=demo)
+    log.configure(settings.log_format, "WARNING")
+    home = home_of(settings).prepare()
+    embedded.claim(home)
+    start = Start(settings.model_copy(update={"home": home.root}), home)
+    try:
+        start.everything()
+        start.supervisor.run()
+    finally:
+        start.finish()
+
+
+class Start:
+    """One run of the installation: its settings, its home, and what has been started so far."""
+
+    def __init__(self, settings: Settings, home: Home) -> None:
+        self.settings = settings
+        self.home = home
+        self.begun_s = clock.monotonic_s()
+        self.supervisor = Supervisor(self.say)
+        self.supervisor.listen()
+        self.environment = settings.environment(home.metrics)
+
+    def say(self, line: str) -> None:
+        """One line of progress, with the seconds since the start."""
+        click.echo(f"[{clock.monotonic_s() - self.begun_s:6.1f} s] {line}")
+
+    def everything(self) -> None:
+        """Start in order; each step waits until the one before it does its work."""
+        self.say(f"Watchfloor in {self.home.root}")
+        was_cut_off = embedded.wipe_run(self.home)
+        _check_ports(self.settings, wait_s=10 if was_cut_off else 0)
+        self._servers()
+        self._schema()
+        if self.settings.demo:
+            self._finish_one_shot("demo-seed", "demo", "seed")
+        self._doors()
+        self._workers()
+        if self.settings.demo:
+            self._demo()
+        if not self.supervisor.stopping.is_set():
+            self.say("ready")
+            click.echo(welcome(self.settings, self.home))
+
+    def finish(self) -> None:
+        """Stop everything that was started."""
+        begun = clock.monotonic_s()
+        self.say("stopping")
+        self.supervisor.stop()
+        self.home.servers.unlink(missing_ok=True)
+        self.say(f"stopped in {clock.monotonic_s() - begun:.1f} s; the data stay in {self.home.root}")
+
+    def _servers(self) -> None:
+        postgres, valkey = embedded.needed_servers(self.settings, self.home)
+        for server, stage in ((postgres, DATABASE), (valkey, STREAM)):
+            if server is not None:
+                server.prepare()
+                process = servers.start(server)
+                self.supervisor.adopt(server, process, stage=stage, stop_limit_s=2.0)
+                self.say(f"{server.name} ready on 127.0.0.1:{server.port}")
+        embedded.announce(self.settings, self.home, postgres, valkey)
+
+    def _schema(self) -> None:
+        ready = ready_settings(self.settings)
+        assert ready.database_url and ready.secret_key
+        before, after = migrate_database(ready.database_url, ready.secret_key)
+        self.say(f"schema {after}" if before == after else f"schema from {before or 'empty'} to {after}")
+
+    def _doors(self) -> None:
+        host = _reachable(self.settings.bind)
+        web = self._start("web", "web", address=(host, self.settings.port))
+        push = self._start("push", "push", address=(host, self.settings.port + 1))
+        self.supervisor.wait_until_ready(web, limit_s=60)
+        self.say(f"web answers on {self.settings.bind}:{self.settings.port}")
+        self.supervisor.wait_until_ready(push, limit_s=60)
+
+    def _workers(self) -> None:
+        for name, queues in WORKER_QUEUES.items():
+            self._start(name, "worker", *queues, stage=WORKERS)
+        self._start("scheduler", "scheduler")
+        self._start("poller", "poller")
+        self.say("workers, scheduler and poller started")
+
+    def _demo(self) -> None:
+        self._start("demo-simulator", "demo", "simulator")
+        self._start("demo-history", "demo", "history", is_one_shot=True)
+        self._start("agent", "agent")
+        self.say("demo network started; 15 days of its history follow in the background")
+
+    def _finish_one_shot(self, name: str, *arguments: str) -> None:
+        watched = self._start(name, *arguments, is_one_shot=True)
+        while not watched.is_done and not self.supervisor.stopping.is_set():
+            self.supervisor.do_once()
+            if watched.failures > 2:
+                raise WatchfloorError(f"{name} failed three times: see {watched.program.log}")
+            Event().wait(0.02)
+        self.say(f"{name} done")
+
+    def _start(
+        self,
+        name: str,
+        *arguments: str,
+        stage: int = DOORS,
+        address: tuple[str, int] | None = None,
+        is_one_shot: bool = False,
+    ) -> Watched:
+        verb = Verb(name, arguments, self.home.log / f"{name}.log", self.environment, address)
+        if address:
+            verb.death_signal = signal.SIGTERM  # gunicorn ends its workers
+        limit_s = 3.5 if stage == DOORS else 1.5
+        return self.supervisor.start(verb, stage=stage, stop_limit_s=limit_s, is_one_shot=is_one_shot)
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """One line of the welcome."""
+
+    tenant: str
+    email: str
+    password: str
+    role: str
+
+
+def welcome(settings: Settings, home: Home) -> str:
+    """What a person needs to go on: the address and, with the demo, the sign-in."""
+    lines = ["", f"  Watchfloor is at  {settings.base_url()}/"]
+    sign_ins = load_sign_ins(home)
+    if sign_ins:
+        first = next((s for s in sign_ins if s.role == "admin"), sign_ins[0])
+        lines += [f"  sign in as        {first.email}", f"  password          {first.password}"]
+        lines += [f"  everyone else     {home.credentials}"]
+    else:
+        lines += ["  first sign-in     python -m app tenant create NAME, then python -m app user create --help"]
+    return "\n".join([*lines, "  Ctrl-C stops it.", ""])
+
+
+def load_sign_ins(home: Home) -> list[SignIn]:
+    """The people of the demo; none without a demo."""
+    if not home.credentials.exists():
+        return []
+    content = msgspec.json.decode(home.credentials.read_bytes())
+    return [
+        SignIn(tenant["name"], user["email"], user["password"], user["role"])
+        for tenant in content.get("tenants", [])
+        for user in tenant.get("users", [])
+    ]
+
+
+def _check_ports(settings: Settings, *, wait_s: float) -> None:
+    """Raise when a port of ours is taken; after a run that was cut off its remains get some time to go."""
+    end = clock.monotonic_s() + wait_s
+    for port in (settings.port, settings.port + 1):
+        while not servers.is_free(port, settings.bind):
+            if clock.monotonic_s() >= end:
+                raise WatchfloorError(
+                    f"port {port} on {settings.bind} is in use: choose another with --port or WATCHFLOOR_PORT "
+                    "(live updates take the port after it)"
+                )
+            Event().wait(0.1)
+
+
+def _reachable(bind: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104  compared, not bound

@@ -1,0 +1,41 @@
+"""The program's own counters, as /metrics shows them: its health, never a tenant's data.
+
+Every process of a machine adds up in files below PROMETHEUS_MULTIPROC_DIR (set by `up` and by `web`), so one
+/metrics speaks for all of them. Labels are few and bounded: no tenant, no address, no name of a device.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client.values import MutexValue, ValueClass
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+REQUESTS = Counter("watchfloor_http_requests_total", "Requests answered.", ["method", "route", "status"])
+REQUEST_SECONDS = Histogram("watchfloor_http_request_seconds", "Time to answer.", ["route"], buckets=SECONDS)
+SAMPLES_ACCEPTED = Counter("watchfloor_samples_accepted_total", "Samples that are durable.", ["source"])
+SAMPLES_REJECTED = Counter("watchfloor_samples_rejected_total", "Samples that were refused.", ["reason"])
+SAMPLES_STORED = Counter("watchfloor_samples_stored_total", "Samples written to the store.")
+STREAM_ENTRIES = Gauge(
+    "watchfloor_stream_entries", "Entries not stored yet.", ["shard"], multiprocess_mode="mostrecent"
+)
+JOBS = Counter("watchfloor_jobs_total", "Jobs done, by how they ended.", ["job", "outcome"])
+JOB_SECONDS = Histogram("watchfloor_job_seconds", "Time of a job.", ["job"], buckets=SECONDS)
+JOB_WAIT_SECONDS = Histogram("watchfloor_job_wait_seconds", "Time a job waited.", ["queue"], buckets=SECONDS)
+POLLS = Counter("watchfloor_polls_total", "Polls of devices, by how they ended.", ["outcome"])
+DELIVERIES = Counter("watchfloor_deliveries_total", "Messages sent, by kind and outcome.", ["kind", "outcome"])
+
+
+def exposition() -> bytes:
+    """All counters of all processes in Prometheus's text form."""
+    registry = CollectorRegistry()
+    if _is_shared():
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no types here
+        return bytes(generate_latest(registry))
+    return bytes(generate_latest())
+
+
+def _is_shared() -> bool:
+    """Whether several processes add up in files; the library decides so by the environment when it is imported."""
+    return ValueClass is not MutexValue
