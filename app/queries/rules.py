@@ -5,18 +5,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.alerting.alert import Alert, Severity
+from app.domain.alerting.preview import Episode, episodes_of
+from app.domain.alerting.rulefile import check_rule
 from app.domain.alerting.rules import Rule
 from app.domain.alerting.state import State
+from app.domain.samples import is_absent
 from app.domain.tenancy import Viewer
-from app.errors import NotFound
+from app.errors import InvalidInput, NotFound
 from app.queries.alerts import alert_of
+from app.queries.metrics import query_range
 from models.alerting import AlertRow, RuleGroupRow, RuleRow
 from models.session import tenant_session
+
+# A preview evaluates at most so often; over a longer time its steps are wider than the group's interval.
+MOST_STEPS: Final = 2000
+MOST_POINTS: Final = 4_000_000
+
+
+@dataclass(frozen=True)
+class Preview:
+    """How a rule would have fired. `step_s`: how far apart it was looked at; shorter episodes may be missing."""
+
+    step_s: int
+    series: int
+    episodes: tuple[Episode, ...]
+
+    @property
+    def firing_now(self) -> int:
+        """How many would fire at the end."""
+        return sum(episode.resolved_at is None for episode in self.episodes)
 
 
 @dataclass(frozen=True)
@@ -77,6 +100,21 @@ def rule(viewer: Viewer, rule_id: int) -> StoredRule:
         if row is None:
             raise NotFound(f"There is no rule {rule_id}.")
         return _stored(row, _open_alerts(session, viewer, [row.id]).get(row.id, []))
+
+
+def preview(viewer: Viewer, draft: Rule, *, start: datetime, end: datetime, interval_s: int) -> Preview:
+    """How often `draft` would have fired between two moments. Raises InvalidInput or QueryError as saving it would."""
+    check_rule(draft)
+    if not start < end:
+        raise InvalidInput("end", "must be after start")
+    step_s = max(interval_s, 1, -(-int((end - start).total_seconds()) // MOST_STEPS))
+    first_s, last_s = (int(moment.timestamp()) // step_s * step_s for moment in (start, end))
+    matrix = query_range(viewer, draft.expr, start_ms=first_s * 1000, end_ms=last_s * 1000, step_ms=step_s * 1000)
+    if matrix.values.size > MOST_POINTS:
+        raise InvalidInput("expr", f"matches too much to try out ({len(matrix)} series): narrow it or shorten the time")
+    present = ~is_absent(matrix.values)
+    found = episodes_of(draft, matrix.labels, matrix.ts_ms, present, step_ms=step_s * 1000)
+    return Preview(step_s, len(matrix), tuple(found))
 
 
 def rule_of(row: RuleRow) -> Rule:
