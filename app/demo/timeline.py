@@ -75,6 +75,7 @@ class Timeline:
         }
         self.incidents: list[Incident] = []
         self.states: list[State] = []
+        self.boot_counts: dict[tuple[str, int], Counts] = {}
         self._impacts: dict[object, Mapping[str, Floats]] = {}
         self.replace(incidents)
 
@@ -94,6 +95,8 @@ class Timeline:
 
     def settle(self, until_ms: int) -> None:
         """Fold what is over before `until_ms` into sums, so that a long life costs no more than a short one."""
+        for device in self.traffic.network.devices:
+            self.counts_at_boot(device, until_ms)
         done = [state for state in self.states if state.end_ms <= until_ms]
         every = np.arange(self.traffic.network.flow_count)
         for state in done:
@@ -116,6 +119,13 @@ class Timeline:
         """When the device last started before this moment."""
         boots = self.boots[device]
         return boots[max(bisect_right(boots, at_ms) - 1, 0)]
+
+    def counts_at_boot(self, device: Device, at_ms: int) -> Counts:
+        """What its flows had counted when the device last started before `at_ms`; (1, flows of the device)."""
+        key = (device.name, self.boot_ms(device.name, at_ms))
+        if key not in self.boot_counts:
+            self.boot_counts[key] = self.counts(np.array([key[1]]), flows_of(device))
+        return self.boot_counts[key]
 
     def counts(self, ts_ms: NDArray[np.int64], flows: Flows) -> Counts:
         """What has passed the flows since the origin, incidents included."""
@@ -195,6 +205,12 @@ class Timeline:
             ends |= {(name, port.name) for port in network.by_name[name].ports}
         ports = [network.port(*end) for end in ends]
         return [flow for port in ports for flow in (port.in_flow, port.out_flow) if flow >= 0]
+
+
+def flows_of(device: Device) -> Flows:
+    """The flows of its wired ports: all that come in, then all that go out, in the order of the ports."""
+    wired = [port for port in device.ports if port.in_flow >= 0]
+    return np.array([port.in_flow for port in wired] + [port.out_flow for port in wired], dtype=np.int64)
 
 
 def first_boot_ms(device: Device, traffic: Traffic) -> int:
