@@ -26,7 +26,6 @@ _DELETE_REJECTED = text("delete from rejected_samples where tenant_id = :tenant 
 class Retained:
     """What a run of retention did."""
 
-    made: int
     dropped: int
     deleted: int
 
@@ -45,16 +44,16 @@ def drop_expired(now: datetime) -> Retained:
     """
     terms = _terms(now)
     longest = min(terms.values(), default=now)
-    deleted = dropped = 0
+    dropped = deleted = 0
+    for tenant in list(terms)[:1]:  # partitions belong to all, so any tenant's session may drop them
+        with tenant_connection(tenant) as connection:
+            dropped = connection.scalar(_DROP, {"before": longest}) or 0
     for tenant, before in terms.items():
         with tenant_connection(tenant) as connection:
             if before > longest:
                 deleted += connection.execute(_DELETE, {"tenant": tenant, "before": before}).rowcount
             connection.execute(_DELETE_REJECTED, {"tenant": tenant, "before": now - timedelta(days=REJECTED_DAYS)})
-    for tenant in list(terms)[:1]:  # any tenant's session may call it: partitions belong to all
-        with tenant_connection(tenant) as connection:
-            dropped = connection.scalar(_DROP, {"before": longest}) or 0
-    return Retained(0, dropped, deleted)
+    return Retained(dropped, deleted)
 
 
 def _terms(now: datetime) -> dict[TenantId, datetime]:
