@@ -17,13 +17,27 @@ from app.valkey import use_valkey
 from models.session import close_database, open_database, use_database
 from tests.factories.cast import Cast, create_cast
 from tests.factories.database import RolledBackDatabase
-from tests.factories.servers import SECRET_KEY, Servers, create_database, drop_database, migrate, owner_engine
+from tests.factories.servers import (
+    SECRET_KEY,
+    Servers,
+    create_database,
+    drop_database,
+    embedded_servers,
+    migrate,
+    owner_engine,
+)
 
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """The run's Postgres and Valkey."""
-    yield Servers(os.environ["WATCHFLOOR_TEST_DATABASE_URL"], os.environ["WATCHFLOOR_TEST_REDIS_URL"])
+    database_url = os.environ.get("WATCHFLOOR_TEST_DATABASE_URL")
+    redis_url = os.environ.get("WATCHFLOOR_TEST_REDIS_URL")
+    if database_url and redis_url:
+        yield Servers(database_url, redis_url)
+        return
+    with embedded_servers() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
-from models.session import ROLES, role_password
+from app.runtime import servers
+from app.runtime.embedded import needed_servers
+from app.runtime.home import Home
+from app.runtime.schema import migrate_database
+from app.settings import Settings
+from models.session import ROLES
 
 SECRET_KEY = "test-secret-key-" * 4
 
@@ -29,31 +37,45 @@ def owner_engine(url: str, **options: object) -> Engine:
     return create_engine(make_url(url).set(drivername="postgresql+psycopg"), **options)
 
 
-def create_database(servers: Servers, *, template: str | None = None) -> str:
+def create_database(at: Servers, *, template: str | None = None) -> str:
     """Make an empty database (or a copy of `template`); answers the owner's URL of it."""
     name = f"test_{os.getpid()}_{uuid4().hex[:8]}"
-    with owner_engine(servers.database_url, isolation_level="AUTOCOMMIT").connect() as connection:
+    with owner_engine(at.database_url, isolation_level="AUTOCOMMIT").connect() as connection:
         suffix = f" template {template}" if template else ""
         connection.execute(text(f"create database {name}{suffix}"))
-    return make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)
+    return make_url(at.database_url).set(database=name).render_as_string(hide_password=False)
 
 
-def drop_database(servers: Servers, url: str) -> None:
+def drop_database(at: Servers, url: str) -> None:
     """Drop a database and whoever is still connected to it."""
-    with owner_engine(servers.database_url, isolation_level="AUTOCOMMIT").connect() as connection:
+    with owner_engine(at.database_url, isolation_level="AUTOCOMMIT").connect() as connection:
         connection.execute(text(f"drop database if exists {make_url(url).database} with (force)"))
 
 
 def migrate(url: str, revision: str = "head") -> None:
     """Bring the database to `revision` with the real migrations."""
-    config = Config()
-    config.set_main_option("script_location", "migrations")
-    passwords = {login: role_password(role, SECRET_KEY) for role, login in ROLES.items()}
+    migrate_database(url, SECRET_KEY, revision=revision)
     engine = owner_engine(url)
     with engine.begin() as connection:
-        config.attributes.update(connection=connection, role_passwords=passwords)
-        command.upgrade(config, revision)
         for login in ROLES.values():
             # RolledBackDatabase plays every role on the owner's connection; in production the owner plays none.
             connection.execute(text(f"grant {login} to current_user with set true, inherit false"))
     engine.dispose()
+
+
+@contextmanager
+def embedded_servers() -> Iterator[Servers]:
+    """Our own embedded servers in a throw-away home, without the waits for the disk."""
+    home = Home(Path(tempfile.mkdtemp(prefix="watchfloor-test-"))).prepare()
+    postgres, valkey = needed_servers(Settings(), home, is_durable=False)
+    assert postgres and valkey
+    running = []
+    try:
+        for server in (postgres, valkey):
+            server.prepare()
+            running.append((server, servers.start(server)))
+        yield Servers(postgres.url(), valkey.url())
+    finally:
+        for server, process in reversed(running):
+            servers.stop(process, server.stop_signal, limit_s=10)
+        shutil.rmtree(home.root, ignore_errors=True)

@@ -1,0 +1,48 @@
+# make run    everything on this machine, with a demo network      (WATCHFLOOR_PORT, WATCHFLOOR_HOME, ARGS=--no-demo)
+# make test   the whole test suite                                 (ARGS="-k name" narrows it)
+# make lint   formatter, linter, types, import rules, sizes
+# make bench  benchmarks as ratios of this machine's own limits; writes bench/results.json
+# make lock   the requirements*.txt again from the requirements*.in
+
+SHELL := /bin/sh
+VENV := .venv
+PYTHON ?= python3
+export PYTHON
+export WATCHFLOOR_DEMO ?= 1
+
+.PHONY: run test lint bench lock clean
+.DEFAULT_GOAL := run
+
+run: $(VENV)/.run
+	@exec $(VENV)/bin/python -m app up --with-parent $(ARGS)
+
+test: $(VENV)/.dev
+	@deploy/test_tools.sh
+	@unset WATCHFLOOR_DEMO; exec $(VENV)/bin/python -m pytest -q $(ARGS)
+
+lint: $(VENV)/.dev
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/python -m pytest -q -p no:cacheprovider tests/contracts/test_size.py tests/contracts/test_sources.py
+
+bench: $(VENV)/.dev
+	@unset WATCHFLOOR_DEMO; exec $(VENV)/bin/python -m bench.run $(ARGS)
+
+lock: $(VENV)/.dev
+	$(VENV)/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links requirements-install.in -o requirements-install.txt
+	$(VENV)/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
+	$(VENV)/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links requirements-dev.in -o requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# The larger set includes the smaller one.
+$(VENV)/.run: requirements.txt requirements-install.txt
+	@[ $(VENV)/.dev -nt requirements.txt ] || deploy/bootstrap.sh requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements-install.txt
+	@deploy/bootstrap.sh requirements-dev.txt
+	@touch $@
