@@ -21,6 +21,7 @@ from models.session import tenant_session
 # A link that is down is no longer told of, but it is still the link between those two: it is what broke.
 FORGET_AFTER: Final = timedelta(days=7)
 
+NO_MAC: Final = "00:00:00:00:00:00"
 MAC: Final = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 
 
@@ -108,7 +109,7 @@ def _devices_by_name(session: Session, tenant: TenantId) -> dict[str, int]:
 def _device_id(session: Session, tenant: TenantId, neighbour: Neighbour, devices: Mapping[str, int]) -> int | None:
     name = neighbour.device.lower()
     found = devices.get(name) or devices.get(name.partition(".")[0])
-    if found is None and MAC.fullmatch(neighbour.chassis):
+    if found is None and MAC.fullmatch(neighbour.chassis) and neighbour.chassis != NO_MAC:
         # One MAC may be on many ports of one device, never on two devices.
         query = select(InterfaceRow.device_id).where(
             InterfaceRow.tenant_id == tenant, InterfaceRow.mac == neighbour.chassis
@@ -126,7 +127,7 @@ def _port_id(session: Session, tenant: TenantId, device_id: int, neighbour: Neig
     ways = (
         lambda port: port.name.lower() == told,
         lambda port: port.description.lower() == told,
-        lambda port: bool(port.mac) and port.mac == told,
+        lambda port: port.mac not in ("", NO_MAC) and port.mac == told,
         lambda port: str(port.if_index) == told,
         lambda port: bool(port.alias) and port.alias.lower() == told,
         lambda port: bool(text) and text in (port.name.lower(), port.description.lower()),

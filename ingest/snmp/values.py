@@ -82,9 +82,7 @@ def text(content: bytes) -> str:
 
 
 def mac(content: bytes) -> str:
-    """An address of six octets as aa:bb:cc:dd:ee:ff; "" for none; other lengths the same way; text is passed on."""
-    if not content or not any(content):
-        return ""
+    """An address of six octets as aa:bb:cc:dd:ee:ff; other lengths the same way; text is passed on."""
     if len(content) > 8 and all(32 <= octet < 127 for octet in content):
         return content.decode("ascii").strip().lower()
     return content.hex(":")

@@ -136,7 +136,7 @@ def test_a_cut_datagram_is_refused(cut: int) -> None:
         pytest.param(bytes.fromhex("0023047baa00"), "00:23:04:7b:aa:00", id="a MAC address"),
         pytest.param(b"abcdef", "61:62:63:64:65:66", id="six printable octets are still a MAC address"),
         pytest.param(b"", "", id="none"),
-        pytest.param(bytes(6), "", id="all zero"),
+        pytest.param(bytes(6), "00:00:00:00:00:00", id="all zero"),
         pytest.param(b"00:23:04:7B:AA:00", "00:23:04:7b:aa:00", id="sent as text"),
     ],
 )
