@@ -13,6 +13,7 @@ from app.auth.dash_guard import NoCookieSessions
 from app.settings import Settings
 from app.ui.dash_app import create_dash
 from callbacks import CALLBACKS
+from ingest.routes import blueprint as ingest
 from pages import PAGES
 
 
@@ -26,6 +27,7 @@ def create_server(settings: Settings) -> Flask:
     health.measure(server)
     server.register_blueprint(health.blueprint)
     server.register_blueprint(openapi.blueprint)
+    server.register_blueprint(ingest)
     for blueprint in BLUEPRINTS:
         server.register_blueprint(blueprint)
     server.config["SESSION_COOKIE_NAME"] = server.config["COOKIES"].session

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from app import clock
+from app import clock, selfmetrics
 from app.domain.samples import TOO_NEW, TOO_OLD, Accepted, Batch, Int64s, Rejection, Window, outside, rejections
 from app.domain.tenancy import TenantId
 from app.errors import Forbidden, Unavailable
-from app.tsdb.catalog import series_places
+from app.tsdb.catalog import AT_LIMIT, series_places
 from app.tsdb.tenants import describe_metrics, record_rejected, tenant_limits
 from ingest import limits, stream
 
 log = logging.getLogger(__name__)
+
+KINDS: Final = {TOO_OLD: "too old", TOO_NEW: "too new", AT_LIMIT: "series limit"}
 
 
 def accept(
@@ -53,6 +56,7 @@ def accept(
         request_id=request_id,
         remember=(idempotency_key, msgspec.json.encode(accepted)) if idempotency_key else None,
     )
+    _count(accepted, source)
     _note(tenant, batch, accepted, source=source, request_id=request_id)
     return accepted
 
@@ -79,6 +83,13 @@ def _sort_out(
         if at_fault.any()
         for rejection in rejections(positions[at_fault], reason)
     ]
+
+
+def _count(accepted: Accepted, source: str) -> None:
+    selfmetrics.SAMPLES_ACCEPTED.labels(source).inc(accepted.count)
+    for rejection in accepted.rejected:
+        # The reason itself may hold what the sender wrote, and a counter's labels must be few.
+        selfmetrics.SAMPLES_REJECTED.labels(KINDS.get(rejection.reason, "malformed")).inc(rejection.count)
 
 
 def _note(tenant: TenantId, batch: Batch, accepted: Accepted, *, source: str, request_id: str) -> None:

@@ -29,10 +29,10 @@ def plain_body(request: Request, *, encodings: frozenset[str], default: str) -> 
         body = request.get_data(cache=False)
     except RequestEntityTooLarge:
         raise TooLarge(f"the body is larger than {MOST_BODY_BYTES} bytes") from None
-    return decompress(body, encoding)
+    return decompress(body, encoding, MOST_PLAIN_BYTES)
 
 
-def decompress(body: bytes, encoding: str, most_bytes: int = MOST_PLAIN_BYTES) -> bytes:
+def decompress(body: bytes, encoding: str, most_bytes: int) -> bytes:
     """The body without its compression; raises TooLarge as soon as it is known to be, or DecodeError."""
     plain = DECOMPRESSORS[encoding](body, most_bytes)
     if len(plain) > most_bytes:

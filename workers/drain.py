@@ -25,7 +25,7 @@ from rq import Queue, Worker
 from sqlalchemy import exc
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
-from app import clock, jobs, live
+from app import clock, jobs, live, selfmetrics
 from app.domain.tenancy import TenantId
 from app.errors import DecodeError
 from app.tsdb import writer
@@ -142,7 +142,9 @@ class Drain:
             self.positions[shard] = position
             self._patiently(stream.done, shard, position)
         self._publish([columns for _, columns in opened])
-        return sum(len(columns.values) for _, columns in opened)
+        samples = sum(len(columns.values) for _, columns in opened)
+        selfmetrics.SAMPLES_STORED.inc(samples)
+        return samples
 
     def release(self) -> None:
         """Let another drain take these shards at once."""
@@ -232,7 +234,7 @@ class Drain:
         """The call's answer, however long a server is away; meanwhile the leases are kept."""
         retrying = Retrying(
             retry=retry_if_exception_type((*AWAY, *VALKEY_AWAY)),
-            wait=wait_exponential_jitter(initial=0.05, max=1.0, jitter=0.1),
+            wait=wait_exponential_jitter(multiplier=0.05, max=1.0, jitter=0.1),
             stop=stop_after_delay(PATIENCE_S),
             before_sleep=self._wait_for_server,
             reraise=True,

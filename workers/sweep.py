@@ -5,7 +5,7 @@ from __future__ import annotations
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from app import jobs
+from app import jobs, selfmetrics
 from app.valkey import valkey
 from ingest import stream
 from workers.drain import held, queue_drains
@@ -21,3 +21,5 @@ def sweep() -> None:
     idle = [shard for shard in range(stream.SHARDS) if shard not in waiting and not held(shard)]
     if idle:
         queue_drains(idle)
+    for shard in range(stream.SHARDS):
+        selfmetrics.STREAM_ENTRIES.labels(str(shard)).set(stream.waiting(shard))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from threading import Lock
 
 from sqlalchemy import text
@@ -19,6 +20,7 @@ from models.session import generation, tenant_connection
 LIMITS_AGE_S = 10.0
 # How many rows a tenant keeps in rejected_samples.
 REJECTED_KEPT = 1_000
+MOST_REASONS = 20
 
 _LIMITS = text(
     "select accept_from, accept_late_s, accept_ahead_s, samples_per_s, closed_at from tenants where id = :tenant"
@@ -82,7 +84,7 @@ def record_rejected(tenant: TenantId, rejected: Sequence[Rejection], *, source: 
         counts[rejection.reason] += rejection.count
         rows.setdefault(rejection.reason, {"position": rejection.index, "reason": rejection.reason})
     with tenant_connection(tenant) as connection:
-        for reason, row in rows.items():
+        for reason, row in islice(rows.items(), MOST_REASONS):
             connection.execute(
                 _REJECT, {"tenant": tenant, "source": source, "request_id": request_id, "count": counts[reason], **row}
             )

@@ -15,7 +15,7 @@ from app.domain.labels import decode_labels, labels_of
 from app.domain.samples import STALE, STALE_BITS, Metadata
 from app.errors import DecodeError
 from ingest.protocols import remote_write, remote_write2
-from tests.factories.remote_write import message, metadata, sample, write_request, write_request_2
+from tests.factories.prompb import message, metadata, sample, write_request, write_request_2
 
 NOW = 1_770_000_000_000
 UP = {"__name__": "up", "job": "node", "instance": "a:9100"}
