@@ -2,6 +2,7 @@
 # make test   the whole test suite                                 (ARGS="-k name" narrows it)
 # make lint   formatter, linter, types, import rules, sizes
 # make bench  benchmarks as ratios of this machine's own limits; writes bench/results.json
+# make map    docs/map.md again from the tree
 # make lock   the requirements*.txt again from the requirements*.in
 
 SHELL := /bin/sh
@@ -10,7 +11,7 @@ PYTHON ?= python3
 export PYTHON
 export WATCHFLOOR_DEMO ?= 1
 
-.PHONY: run test lint bench lock clean
+.PHONY: run test lint bench lock map clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run
@@ -34,6 +35,9 @@ lock: $(VENV)/.dev
 	$(VENV)/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links requirements-install.in -o requirements-install.txt
 	$(VENV)/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
 	$(VENV)/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links requirements-dev.in -o requirements-dev.txt
+
+map: $(VENV)/.dev
+	$(VENV)/bin/python tests/contracts/test_map.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

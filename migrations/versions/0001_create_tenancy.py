@@ -35,6 +35,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop what upgrade() made."""
+    op.execute("drop policy members on users")  # it reads memberships
     for table in reversed(TABLES):
         op.drop_table(table)
     op.execute("drop function watchfloor_protect(regclass)")
