@@ -37,6 +37,8 @@ def aggregate(
     if node.op == "count_values":
         assert isinstance(param, str)
         return _count_values(node, vectors, param)
+    if isinstance(param, np.ndarray) and node.op != "quantile":
+        _check_count(param)
     if not len(vectors):
         return vectors
     groups = group_by(vectors.labels, (dropping if node.without else keeping)(node.labels))
@@ -105,8 +107,12 @@ def _group(vectors: Vectors, groups: Groups) -> Float64s:
 def _stdvar(vectors: Vectors, groups: Groups) -> Float64s:
     counts = _counts(vectors, groups)
     with np.errstate(all="ignore"):
-        means = _sum(vectors, groups) / counts
-        deviations = (vectors.values - means[groups.of_row]) ** 2
+        # Around some value of the group: equal values then differ by exactly nothing.
+        first = _max(vectors, groups)
+        near = Vectors(vectors.labels, vectors.values - first[groups.of_row])
+        shifted = Vectors(vectors.labels, np.where(vectors.present, near.values, 0.0))
+        means = reduce_segments(np.add, _ordered(shifted, groups, 0.0), groups.bounds) / counts
+        deviations = (shifted.values - means[groups.of_row]) ** 2
         squares = Vectors(vectors.labels, np.where(vectors.present, deviations, 0.0))
         return reduce_segments(np.add, _ordered(squares, groups, 0.0), groups.bounds) / counts
 
@@ -137,12 +143,6 @@ def _quantiles(vectors: Vectors, groups: Groups, q: Float64s) -> Float64s:
 
 
 def _choose(op: str, vectors: Vectors, groups: Groups, k: Float64s, *, is_instant: bool) -> Vectors:
-    if np.isnan(k).any():
-        raise QueryError("Parameter value is NaN", kind="execution")
-    if (k >= _INT64_LIMIT).any():
-        raise QueryError(f"Scalar value {format_plain(float(k.max()))} overflows int64", kind="execution")
-    if (k <= -_INT64_LIMIT).any():
-        raise QueryError(f"Scalar value {format_plain(float(k.min()))} underflows int64", kind="execution")
     if k.max() < 1:
         return no_vectors(vectors.values.shape[1])
     rank = np.empty(vectors.values.shape, dtype=np.intp)
@@ -155,6 +155,18 @@ def _choose(op: str, vectors: Vectors, groups: Groups, k: Float64s, *, is_instan
         return drop_empty(result)
     order = np.lexsort((rank[:, 0], groups.of_row))
     return result.take(order[chosen[order, 0]])
+
+
+def _check_count(k: Float64s) -> None:
+    """Refuse what topk, bottomk and limitk cannot count to; all below one is fine and chooses nothing."""
+    if k.max() < 1:
+        return
+    if np.isnan(k).any():
+        raise QueryError("Parameter value is NaN", kind="execution")
+    if (k >= _INT64_LIMIT).any():
+        raise QueryError(f"Scalar value {format_plain(float(k.max()))} overflows int64", kind="execution")
+    if (k <= -_INT64_LIMIT).any():
+        raise QueryError(f"Scalar value {format_plain(float(k.min()))} underflows int64", kind="execution")
 
 
 def _ranks(op: str, values: Float64s, present: Bools) -> Rows:

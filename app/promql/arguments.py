@@ -46,12 +46,15 @@ Value = Vectors | Float64s | str | Ranges
 
 @dataclass(frozen=True)
 class Arguments:
-    """The arguments of one call, evaluated at every step of `grid`; `nodes` are their expressions."""
+    """The arguments of one call, evaluated at every step of `grid`; `nodes` are their expressions.
 
-    name: str
+    `query` are the steps of the whole query, which differ from `grid` inside a subquery.
+    """
+
     nodes: Sequence[Node]
     values: Sequence[Value]
     grid: Grid
+    query: Grid
     warn: Callable[[str], None]
 
     def __len__(self) -> int:

@@ -46,7 +46,7 @@ def query_instant(source: SeriesSource, expr: str, *, at_ms: int, limits: Limits
     Raises QueryError, whose `kind` is bad_data (cannot be parsed), execution or timeout.
     """
     node = parse(expr)
-    grid = Grid(at_ms, at_ms, 1)
+    grid = Grid(at_ms, at_ms, 0)
     evaluation = Evaluation(source, grid, limits or Limits())
     with np.errstate(all="ignore"):
         value = evaluation.value(node, grid)
@@ -184,7 +184,7 @@ class Evaluation:
             return self._latest(node.args[0], grid, as_time=True).without_names()
         values = [self.value(argument, grid) for argument in node.args]
         self.budget.check()
-        return FUNCTIONS[node.name](Arguments(node.name, node.args, values, grid, self.budget.warn))
+        return FUNCTIONS[node.name](Arguments(node.args, values, grid, self._query, self.budget.warn))
 
     def _ends(self, at: int | At | None, offset_ms: int, grid: Grid) -> Int64s:
         """Up to when a selector looks, at each step."""

@@ -11,6 +11,10 @@ from app.errors import QueryError
 from app.promql.arguments import Arguments
 from app.promql.vectors import Vectors, drop_empty
 
+# A bad expression is answered, and not worth a line on standard error too.
+_QUIET = re2.Options()
+_QUIET.log_errors = False
+
 # `$1`, `${name}`, `$$`, as Go's Regexp.Expand reads them.
 _REFERENCE = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})")
 
@@ -20,7 +24,7 @@ def label_replace(arguments: Arguments) -> Vectors:
     vectors = drop_empty(arguments.vectors(0))
     target, replacement, source, pattern = (arguments.text(index) for index in range(1, 5))
     try:
-        regex = re2.compile(f"(?s:{pattern})")
+        regex = re2.compile(f"(?s:{pattern})", _QUIET)
     except re2.error as error:
         raise QueryError(f"invalid regular expression in label_replace(): {pattern}", kind="execution") from error
     _check_name(target, "destination", "label_replace")

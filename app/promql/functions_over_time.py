@@ -92,8 +92,11 @@ def stdvar_over_time(windows: Windows) -> Float64s:
     for window in windows.slices():
         with np.errstate(all="ignore"):
             count = window.present.sum(axis=0)
-            mean = window.values.sum(axis=0, where=window.present) / count
-            result[window.step] = ((window.values - mean) ** 2).sum(axis=0, where=window.present) / count
+            # Around some sample of the window: equal samples then differ by exactly nothing.
+            reference = np.fmax.reduce(window.values, axis=0, where=window.present, initial=-np.inf)
+            shifted = window.values - reference
+            mean = shifted.sum(axis=0, where=window.present) / count
+            result[window.step] = ((shifted - mean) ** 2).sum(axis=0, where=window.present) / count
     return windows.only(result)
 
 

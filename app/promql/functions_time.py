@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.domain.samples import Float64s
 from app.promql.arguments import Arguments, Function
-from app.promql.vectors import Vectors
+from app.promql.vectors import Grid, Vectors
 
 Days = NDArray[np.int64]
 SECONDS_A_DAY = 86_400
@@ -21,6 +21,11 @@ FURTHEST_S = 1e14
 def time(arguments: Arguments) -> Float64s:
     """The evaluation time of each step, in seconds."""
     return arguments.grid.ts_ms / 1000
+
+
+def of_query(read: Callable[[Grid], int]) -> Function:
+    """A function that tells something (ms) about the steps of the whole query, in seconds."""
+    return lambda arguments: np.full(arguments.grid.steps, read(arguments.query) / 1000)
 
 
 def calendar(part: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> Function:

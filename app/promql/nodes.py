@@ -120,7 +120,7 @@ class Kind(StrEnum):
     MATRIX = "range vector"
 
 
-SCALAR_FUNCTIONS = frozenset({"scalar", "time", "pi", "step", "start", "end", "range"})
+SCALAR_FUNCTIONS = frozenset({"scalar", "time", "pi", "step", "start", "end", "range", "min_of", "max_of"})
 
 
 def kind_of(node: Node) -> Kind:  # noqa: PLR0911  one branch per kind of node

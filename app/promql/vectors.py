@@ -25,7 +25,7 @@ METADATA_LABELS = frozenset({METRIC, "__type__", "__unit__"})
 
 @dataclass(frozen=True)
 class Grid:
-    """The steps of an evaluation: start, start + step, … up to end (milliseconds)."""
+    """The steps of an evaluation: start, start + step, … up to end (milliseconds). A step of 0: one moment."""
 
     start_ms: int
     end_ms: int
@@ -34,12 +34,12 @@ class Grid:
     @cached_property
     def ts_ms(self) -> Int64s:
         """(steps,) int64."""
-        return np.arange(self.start_ms, self.end_ms + 1, self.step_ms, dtype=np.int64)
+        return np.arange(self.start_ms, self.end_ms + 1, self.step_ms or 1, dtype=np.int64)
 
     @property
     def steps(self) -> int:
         """How many steps there are."""
-        return max(0, (self.end_ms - self.start_ms) // self.step_ms + 1)
+        return max(0, (self.end_ms - self.start_ms) // (self.step_ms or 1) + 1)
 
     @property
     def is_instant(self) -> bool:
