@@ -35,7 +35,7 @@ from pages import floor as ids
 
 BUCKET_S: Final = 900
 TARGET_PCT: Final = 99.95
-MOST_ROLES: Final = 4
+MOST_ROLES: Final = 3
 VERBS: Final = {
     "fired": "Started",
     "resolved": "Ended",
@@ -70,7 +70,7 @@ def show_severity(search: str, _live: Any, _refresh: Any) -> Component:
     view = current_view(search)
     width_s = max(BUCKET_S, view.window.step_ms(110) // 1000)
     window = view.window.aligned(width_s * 1000)
-    start, end = (_moment(ms) for ms in (window.start_ms, window.end_ms))
+    start, end = _moment(window.start_ms), _moment(window.end_ms + width_s * 1000)
     buckets = alerts.history(current_viewer(), start=start, end=end, bucket_s=width_s)
     ts_ms = np.array([int(bucket.at.timestamp() * 1000) for bucket in buckets], dtype=np.int64)
     counts = {str(name): [bucket.counts[name] for bucket in buckets] for name in Severity}
@@ -96,7 +96,7 @@ def show_traffic(search: str, _tick: Any, _refresh: Any) -> tuple[Component, str
     series.append(Line("Total", found.ts_ms, found.total * scale.factor, token("t1"), 2.2))
     if np.isfinite(found.week_before).any():
         before = found.week_before[: len(found.ts_ms)] * scale.factor
-        series.append(Line("Total, 7 days earlier", found.ts_ms, before, token("t3"), 1.2, dash="dot"))
+        series.append(Line("7 days earlier", found.ts_ms, before, token("t3"), 1.2, dash="dot"))
     figure = lines(series, window=view.window, zone=view.zone, unit=scale.unit, legend=True)
     sentence = f"Total traffic is now {format_number(_last(found.total) * scale.factor)} {scale.unit}"
     return chart("floor-traffic-chart", figure, label=sentence), f"{scale.unit}, sent by all interfaces"
@@ -236,7 +236,7 @@ def _response(viewer: Viewer) -> Figure:
         context = f"{change:+.1f} min vs last week".replace("-", "−")
         trend = "good" if change <= 0 else "bad"
     value = format_number(found.median_min, digits=2)
-    return Figure("Time to acknowledge", value, "min, median", context, found.points, trend, "/alerts")
+    return Figure("Time to acknowledge", value, "min", context, found.points, trend, "/alerts")
 
 
 def _availability(viewer: Viewer) -> Figure:
@@ -267,7 +267,7 @@ def _ports(viewer: Viewer) -> Figure:
     found = floor.ports(viewer)
     context = f"{found.down} down that should be up" if found.down else "None down that should be up"
     trend = "bad" if found.down else "good"
-    up = format_number(found.wanted - found.down, digits=9)
+    up = f"{found.wanted - found.down:,}"
     return Figure("Interfaces up", up, f"/ {found.wanted:,}", context, found.points, trend, "/inventory")
 
 

@@ -1,20 +1,181 @@
-"""Explore: any metric, picked or in PromQL."""
+"""Explore: any metric, picked by labels or asked for in PromQL."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from dash import html
+import dash_mantine_components as dmc
+from dash import dcc, html
 from dash.development.base_component import Component
 
 from app.auth.permissions import guarded
 from app.domain.tenancy import READ
+from app.queries.explore import AGGREGATIONS, FUNCTIONS
+from app.ui.components.attributes import attrs
+from app.ui.components.marks import hints, icon
+from app.ui.components.panel import panel
+from app.ui.explore_state import COMPARE, ExploreState
+from app.ui.urlstate import Query
 
 PATH: Final = "/explore"
 TITLE: Final = "Explore"
 
+METRIC: Final = "explore-metric"
+FUNCTION: Final = "explore-function"
+FILTERS: Final = "explore-filters"
+BY: Final = "explore-by"
+AGGREGATION: Final = "explore-aggregation"
+TOP: Final = "explore-top"
+COMPARED: Final = "explore-compare"
+EXPR: Final = "explore-expr"
+CHART: Final = "explore-chart"
+SERIES: Final = "explore-series"
+FOOT: Final = "explore-foot"
+PROBLEMS: Final = "explore-problems"
+CSV: Final = "explore-csv"
+DOWNLOAD: Final = "explore-download"
 
-@guarded(READ, "devices")
-def layout(**_url: str) -> Component:
-    """The frame."""
-    return html.Div(className="page")
+
+@guarded(READ, "metrics")
+def layout(search: str = "", **_url: str) -> Component:
+    """The controls in the state of the address; chart and table as skeletons."""
+    query = Query.parse(search)
+    state = ExploreState.parse(query)
+    has_expr = bool(state.question.expr)
+    return html.Div(
+        [
+            html.Div([*_picks(state, query), _actions(has_expr)], className="toolbar explore-bar"),
+            _expression(state, is_open=has_expr),
+            html.Div(id=PROBLEMS),
+            html.Div(
+                [
+                    panel("Chart", id=CHART, class_name="explore-chart"),
+                    panel("Series", id=SERIES, class_name="explore-series"),
+                ],
+                className="explore-main",
+            ),
+            hints(
+                ("Z", "zoom out"),
+                ("[ ]", "shift range"),
+                ("Space", "pause live"),
+                ("L", "series table"),
+                ("C", "compare"),
+                ("Y", "scale"),
+                ("?", "all shortcuts"),
+                right=html.Span(id=FOOT),
+            ),
+            dcc.Download(id=DOWNLOAD),
+        ],
+        className="page fill explore",
+        **attrs({"data-tick-ms": "15000"}),
+    )
+
+
+def _picks(state: ExploreState, query: Query) -> list[Component]:
+    question = state.question
+    return [
+        html.Div(
+            [
+                _pick("metric", dmc.Select, METRIC, question.metric, [question.metric], width=158, searchable=True),
+                _pick("show", dmc.Select, FUNCTION, question.function, _choices(FUNCTIONS), width=84),
+                _filters(list(query.all("f"))),
+                _pick("by", dmc.MultiSelect, BY, list(question.by), list(question.by), width=110),
+                _pick("with", dmc.Select, AGGREGATION, question.aggregation, list(AGGREGATIONS), width=58),
+            ],
+            className="explore-picks" + (" hidden" if question.expr else ""),
+            id="explore-picks",
+        ),
+        _pick("top", dmc.Select, TOP, str(state.top), ["5", "10", "20", "50", "100", "200"], width=48),
+        _pick(
+            "compare",
+            dmc.Select,
+            COMPARED,
+            state.compare or "none",
+            [
+                {"value": "none", "label": "nothing"},
+                *({"value": key, "label": words} for key, words in COMPARE.items()),
+            ],
+            width=86,
+        ),
+    ]
+
+
+def _pick(name: str, kind: Any, id: str, value: Any, data: list[Any], *, width: int, **extra: Any) -> Component:
+    """A grey name and an input without a frame, in one frame."""
+    if kind is dmc.Select:
+        extra["allowDeselect"] = False
+    control = kind(
+        id=id,
+        value=value,
+        data=data,
+        variant="unstyled",
+        size="xs",
+        checkIconPosition="right",
+        w=width,
+        limit=80,
+        maxDropdownHeight=320,
+        comboboxProps={"width": "max-content", "position": "bottom-start", "transitionProps": {"duration": 0}},
+        **attrs({"aria-label": name.capitalize()}),
+        **extra,
+    )
+    return html.Div([html.Span(name, className="name", **attrs({"aria-hidden": "true"})), control], className="pick")
+
+
+def _filters(values: list[str]) -> Component:
+    control = dmc.TagsInput(
+        id=FILTERS,
+        value=values,
+        data=[],
+        variant="unstyled",
+        size="xs",
+        placeholder="" if values else "label=value",
+        miw=96,
+        limit=60,
+        acceptValueOnBlur=True,
+        maxDropdownHeight=320,
+        comboboxProps={"width": "max-content", "position": "bottom-start", "transitionProps": {"duration": 0}},
+        **attrs({"aria-label": "Filter", "data-filter": "true"}),
+    )
+    return html.Div([html.Span("where", className="name", **attrs({"aria-hidden": "true"})), control], className="pick")
+
+
+def _actions(has_expr: bool) -> Component:
+    return html.Div(
+        [
+            html.Button(
+                "PromQL",
+                className="btn",
+                type="button",
+                id="explore-mode",
+                **attrs({"data-action": "explore-mode", "aria-pressed": "true" if has_expr else "false"}),
+            ),
+            html.Button(
+                [icon("link"), "Copy link"], className="btn", type="button", **attrs({"data-action": "copy-link"})
+            ),
+            html.Button([icon("download"), "CSV"], className="btn", type="button", id=CSV),
+        ],
+        className="end",
+    )
+
+
+def _expression(state: ExploreState, *, is_open: bool) -> Component:
+    return html.Div(
+        [
+            html.Label("PromQL", htmlFor=EXPR, className="name"),
+            dcc.Input(
+                id=EXPR,
+                type="text",
+                value=state.question.expr,
+                debounce=True,
+                spellCheck=False,
+                autoComplete="off",
+                placeholder="sum by (site) (rate(ifHCOutOctets[5m])) * 8",
+            ),
+        ],
+        className="explore-expr" + ("" if is_open else " hidden"),
+        id="explore-expr-box",
+    )
+
+
+def _choices(functions: Any) -> list[dict[str, str]]:
+    return [{"value": name, "label": words} for name, (words, _) in functions.items()]

@@ -50,8 +50,8 @@ class Window:
         return next((step for step in STEPS_MS if step >= wanted), STEPS_MS[-1])
 
     def aligned(self, step_ms: int) -> Window:
-        """The same window with both ends on multiples of `step_ms`."""
-        return Window(self.start_ms // step_ms * step_ms, -(-self.end_ms // step_ms) * step_ms, self.relative)
+        """The same window with both ends on multiples of `step_ms`, not later than its own."""
+        return Window(self.start_ms // step_ms * step_ms, self.end_ms // step_ms * step_ms, self.relative)
 
     def earlier(self, by_ms: int) -> Window:
         """The window `by_ms` before this one."""

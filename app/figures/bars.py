@@ -31,7 +31,7 @@ def severity_bars(
     start, end = (shifted(np.array([ms]), zone)[0] for ms in (window.start_ms, window.end_ms))
     figure.update_layout(
         barmode="stack",
-        margin={"t": 24},
+        margin={"t": 28},
         showlegend=True,
         legend={"traceorder": "reversed", "itemsizing": "constant"},
         xaxis=time_axis(float(start), float(end)),

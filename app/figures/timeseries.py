@@ -30,6 +30,7 @@ class Line:
     dash: str = "solid"
     fill: bool = False
     digits: str = ",.3~f"
+    rank: int | None = None  # which row of the series table it is
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,13 @@ def lines(
     start, end = (shifted(np.array([ms]), zone)[0] for ms in (window.start_ms, window.end_ms))
     figure.update_layout(
         showlegend=legend,
-        margin={"t": 24 if legend else 8},
+        margin={"t": 28 if legend else 8},
         xaxis=time_axis(float(start), float(end)),
         yaxis={"rangemode": "tozero" if zero else "normal", "hoverformat": ",.3~f"},
         uirevision="keep",
     )
-    for band in bands:
-        _mark(figure, band, window, zone)
+    for place, band in enumerate(bands):
+        _mark(figure, band, window, zone, place=place)
     return figure
 
 
@@ -109,12 +110,13 @@ def _trace(line: Line, zone: tzinfo, unit: str) -> go.Scatter:
         hoverinfo="skip" if is_grey else None,
         hovertemplate=None if is_grey else f"%{{y:{line.digits}}}{suffix}<extra>{_plain(line.name)}</extra>",
         showlegend=not is_grey,
+        meta=line.rank,
         connectgaps=False,
         **extra,
     )
 
 
-def _mark(figure: go.Figure, band: Band, window: Window, zone: tzinfo) -> None:
+def _mark(figure: go.Figure, band: Band, window: Window, zone: tzinfo, *, place: int) -> None:
     start, end = max(band.start_ms, window.start_ms), min(band.end_ms, window.end_ms)
     if end <= start:
         return
@@ -140,6 +142,7 @@ def _mark(figure: go.Figure, band: Band, window: Window, zone: tzinfo) -> None:
         xanchor="right" if is_late else "left",
         yanchor="top",
         xshift=-5 if is_late else 5,
+        yshift=-14 * place,
         text=_plain(band.text),
         showarrow=False,
         font={"size": 11, "color": token(band.severity)},

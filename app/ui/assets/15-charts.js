@@ -33,12 +33,15 @@
     return value;
   }
 
-  const counted = (call) => {
+  wf.themed = themed;
+
+  const counted = (call, gd) => {
     wf.begin("draws");
     const done = () => wf.end("draws");
     try {
       const result = call();
       Promise.resolve(result).then(done, done);
+      if (gd) Promise.resolve(result).then(() => document.dispatchEvent(new CustomEvent("watchfloor:drawn", { detail: gd })));
       return result;
     } catch (error) { done(); throw error; }
   };
@@ -50,7 +53,7 @@
       const plain = data && !Array.isArray(data) && data.data ? data : { data, layout, config };
       const target = typeof gd === "string" ? document.getElementById(gd) : gd;
       if (target) target.watchfloor = { data: plain.data, layout: plain.layout, config: plain.config };
-      return counted(() => method(gd, themed(plain.data), themed(plain.layout), plain.config));
+      return counted(() => method(gd, themed(plain.data), themed(plain.layout), plain.config), target);
     };
     Plotly.isWatchfloor = true;
     Plotly.react = draw(react);

@@ -24,11 +24,11 @@ def panel(
 ) -> Component:
     """A region named `title`. Fill its body with Output(id, "children"); it starts as a skeleton.
 
-    `scope` is the grey text after the title (unit, range); it has the id `<id>-scope` and may be an output.
+    `scope` is the grey text after the title (unit, range). `<id>-title` and `<id>-scope` may be outputs.
     """
     head = html.Header(
         [
-            html.H2(title),
+            html.H2(title, id=f"{id}-title"),
             html.Span(scope, className="scope", id=f"{id}-scope"),
             *([html.Div(list(actions), className="actions")] if actions else []),
         ]
