@@ -27,6 +27,7 @@ from models.session import tenant_session
 
 SHORTEST_INTERVAL_S: Final = 1
 LONGEST_INTERVAL_S: Final = 86_400
+NEW_INTERVAL_S: Final = 15
 MOST_RULES: Final = 1000
 
 
@@ -83,6 +84,16 @@ def create_rule(viewer: Viewer, group_id: int, rule: Rule) -> int:
         )
         record(session, viewer, action="create", noun="rules", object_id=row.id, after=_facts(rule))
         return row.id
+
+
+def add_rule(viewer: Viewer, group_name: str, rule: Rule) -> int:
+    """Add a rule to the group of this name, which is made when there is none; answers the rule's id."""
+    require(viewer, WRITE, "rules")
+    _check_rule(rule)
+    with tenant_session(viewer.tenant) as session:
+        group = _group_named(session, group_name)
+    group_id = create_group(viewer, RuleGroup(group_name, NEW_INTERVAL_S, ())) if group is None else group.id
+    return create_rule(viewer, group_id, rule)
 
 
 def update_rule(viewer: Viewer, rule_id: int, rule: Rule) -> None:

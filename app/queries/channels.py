@@ -56,15 +56,12 @@ class DeliveryRecord:
 def channels(viewer: Viewer) -> list[Channel]:
     """Every channel of the tenant, by name."""
     with tenant_session(viewer.tenant) as session:
-        sent = dict(
-            session.execute(
-                select(DeliveryRow.channel_id, func.max(DeliveryRow.sent_at))
-                .where(DeliveryRow.tenant_id == viewer.tenant, DeliveryRow.state == "sent")
-                .group_by(DeliveryRow.channel_id)
-            )
-            .tuples()
-            .all()
+        sent_at = (
+            select(DeliveryRow.channel_id, func.max(DeliveryRow.sent_at))
+            .where(DeliveryRow.tenant_id == viewer.tenant, DeliveryRow.state == "sent")
+            .group_by(DeliveryRow.channel_id)
         )
+        sent = dict(session.execute(sent_at).all())
         query = select(ChannelRow).where(ChannelRow.tenant_id == viewer.tenant).order_by(ChannelRow.name)
         return [channel_of(row, sent.get(row.id)) for row in session.scalars(query)]
 

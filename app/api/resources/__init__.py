@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from app.api.resources import account
+from app.api.resources import account, alerts, channels, rules
 
-BLUEPRINTS: tuple[Blueprint, ...] = (account.blueprint,)
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    account.blueprint,
+    alerts.blueprint,
+    channels.blueprint,
+    rules.blueprint,
+)
