@@ -12,5 +12,8 @@ COMMANDS: Mapping[str, str] = {
     "scheduler": "app.cli.processes:scheduler",
     "poller": "app.cli.processes:poller",
     "migrate": "app.cli.migrate:migrate",
+    "agent": "app.cli.agent:agent",
+    "demo": "app.cli.demo:demo",
+    "rules": "app.cli.rules:rules",
     "doctor": "app.cli.doctor:doctor",
 }
