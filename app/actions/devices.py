@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
 from msgspec import UNSET, structs
 from redis.exceptions import RedisError
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -28,6 +28,24 @@ from models.session import tenant_session
 
 LEAST_INTERVAL_S, MOST_INTERVAL_S = 5, 86_400
 MOST_TAGS: Final = 50
+
+# A poller writes the outcomes of hundreds of devices a second: two statements, however many there are.
+_OUTCOMES: Final = """
+    unnest(cast(:ids as int[]), cast(:ats as timestamptz[]), cast(:reachable as bool[]), cast(:errors as text[]),
+           cast(:boots as timestamptz[])) as o(id, at, is_reachable, error, booted_at)
+"""
+TURNED: Final = text(
+    f"select d.id from devices d join {_OUTCOMES} on o.id = d.id "  # noqa: S608  both parts are constants
+    "where d.tenant_id = :tenant and d.is_reachable is distinct from o.is_reachable"
+)
+STORE_OUTCOMES: Final = text(
+    f"""
+    update devices d set polled_at = o.at, last_error = o.error, booted_at = coalesce(o.booted_at, d.booted_at),
+        is_reachable = o.is_reachable,
+        reachable_since = case when d.is_reachable is distinct from o.is_reachable then o.at else d.reachable_since end
+    from {_OUTCOMES} where o.id = d.id and d.tenant_id = :tenant
+    """  # noqa: S608  both parts are constants
+)
 
 
 def create_device(viewer: Viewer, fields: DeviceFields) -> Device:
@@ -100,15 +118,17 @@ def ensure_agent_device(tenant: TenantId, name: str, *, role: str = "server") ->
             session.add(DeviceRow(tenant_id=tenant, name=name, address="", role=role))
 
 
-def record_polls(tenant: TenantId, outcomes: Iterable[PollOutcome]) -> None:
+def record_polls(tenant: TenantId, outcomes: Sequence[PollOutcome]) -> None:
     """Note how polls went: reachability and statuses when they changed, and the time of every poll."""
-    changed: list[str] = []
+    latest = {outcome.device_id: outcome for outcome in outcomes}
     with tenant_session(tenant) as session:
+        changed = set(_store_outcomes(session, tenant, list(latest.values())))
         for outcome in outcomes:
-            if _record_poll(session, tenant, outcome):
-                changed.append(outcome.name)
+            for interface, (admin, oper) in outcome.statuses.items():
+                _record_status(session, outcome, interface=interface, admin=admin, oper=oper)
+                changed.add(outcome.device_id)
     if changed:
-        announce(tenant, changed)
+        announce(tenant, sorted(latest[device_id].name for device_id in changed))
 
 
 def record_discovery(tenant: TenantId, device_id: int, *, found: Discovery, at: datetime) -> None:
@@ -139,22 +159,19 @@ def announce(tenant: TenantId, names: list[str]) -> None:
         live.publish(tenant, "devices", {"devices": names[:100], "count": len(names)})
 
 
-def _record_poll(session: Session, tenant: TenantId, outcome: PollOutcome) -> bool:
-    """Write one outcome; says whether anything that screens show has changed."""
-    mine = (DeviceRow.tenant_id == tenant, DeviceRow.id == outcome.device_id)
-    values: dict[str, Any] = {"polled_at": outcome.at, "last_error": outcome.error}
-    if outcome.booted_at is not None:
-        values["booted_at"] = outcome.booted_at
-    session.execute(update(DeviceRow).where(*mine).values(values))
-    turned = session.execute(
-        update(DeviceRow)
-        .where(*mine, DeviceRow.is_reachable.is_distinct_from(outcome.is_reachable))
-        .values(is_reachable=outcome.is_reachable, reachable_since=outcome.at)
-        .returning(DeviceRow.id)
-    ).all()
-    for interface, (admin, oper) in outcome.statuses.items():
-        _record_status(session, outcome, interface=interface, admin=admin, oper=oper)
-    return bool(turned or outcome.statuses)
+def _store_outcomes(session: Session, tenant: TenantId, outcomes: Sequence[PollOutcome]) -> list[int]:
+    """Write all outcomes in one statement; answers the ids of the devices whose reachability turned."""
+    values: dict[str, Any] = {
+        "tenant": tenant,
+        "ids": [each.device_id for each in outcomes],
+        "ats": [each.at for each in outcomes],
+        "reachable": [each.is_reachable for each in outcomes],
+        "errors": [each.error for each in outcomes],
+        "boots": [each.booted_at for each in outcomes],
+    }
+    turned = session.scalars(TURNED, values).all()
+    session.execute(STORE_OUTCOMES, values)
+    return list(turned)
 
 
 def _record_status(session: Session, outcome: PollOutcome, *, interface: str, admin: str, oper: str) -> None:

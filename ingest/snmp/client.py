@@ -253,6 +253,11 @@ class Client:
         pending = self._pending.get(request_id)
         if pending is None or pending.future.done():
             return
+        # A loop that was busy hears of the time before it hears of the answer that lies in its socket.
+        for sock in self._sockets.values():
+            self._receive(sock)
+        if pending.future.done():
+            return
         if pending.tries_left > 0:
             self.statistics.retries += 1
             pending.was_resent = True
