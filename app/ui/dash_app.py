@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from dash import ClientsideFunction, Dash, Input, Output, State, html
 from dash.development.base_component import Component
-from flask import Flask, request
+from flask import Flask, g, request
 
 from app.auth.current import current_csrf_token, current_viewer
 from app.domain.tenancy import READ
@@ -22,6 +22,7 @@ from app.errors import NotFound
 from app.queries import account
 from app.ui import shell
 from app.ui.errors import shown_as_page
+from app.ui.login import install_plain_pages
 from app.ui.static import ASSETS, Statics, install_static
 from app.ui.urlstate import Query
 
@@ -86,6 +87,9 @@ class Screens(Dash):
 
     def frame(self) -> Any:
         """The shell for whoever asks; pages come into it by callback."""
+        if g.get("viewer") is None:
+            # Dash looks at the layout once at the first request of the process, which may be that of nobody.
+            return html.Div()
         viewer = current_viewer()
         return shell.shell(
             viewer,
@@ -158,6 +162,7 @@ def create_dash(
         csrf_token_name=getattr(server.config.get("COOKIES"), "csrf", "_csrf_token"),
         meta_tags=[{"name": "color-scheme", "content": "dark light"}],
     )
+    install_plain_pages(server)
     dash_app.prepare([Page.of(module) for module in pages], install_static(server))
     _register_shell(dash_app)
     for module in callbacks:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
+import msgspec
+from flask import Flask, Response, request
+
+from app.auth.current import current_request_id
+
 STYLES: Final = ("/assets/10-tokens.css", "/assets/20-base.css", "/assets/vendor/plain.css")
 TITLES: Final = {
     400: "This request could not be read",
@@ -58,6 +63,23 @@ def plain_page(status: int, detail: str = "", *, request_id: str = "") -> str:
 <p><a class="btn" href="/">Go to the overview</a></p>
 </main>""",
     )
+
+
+def install_plain_pages(server: Flask) -> None:
+    """Give `server` the sign-in page, and answer people (not programs) with a page where it would send a document."""
+    server.config["LOGIN_PAGE"] = sign_in_page
+    server.after_request(_as_page)
+
+
+def _as_page(response: Response) -> Response:
+    """A problem document as a page, for a browser that asked for one."""
+    is_problem = response.mimetype == "application/problem+json"
+    if not is_problem or request.path.startswith("/api/") or "text/html" not in request.headers.get("Accept", ""):
+        return response
+    detail = str(msgspec.json.decode(response.get_data()).get("detail", ""))
+    response.set_data(plain_page(response.status_code, detail, request_id=current_request_id()))
+    response.content_type = "text/html; charset=utf-8"
+    return response
 
 
 def _document(title: str, body: str) -> str:

@@ -244,7 +244,7 @@ def _tenant(viewer: Viewer, tenants: Sequence[tuple[str, str]], csrf: str) -> An
                 dcc.Input(type="hidden", name="tenant", value=name),
                 html.Button([icon("building-2"), title], type="submit", className="menu-item"),
             ],
-            action="/switch-tenant",
+            action="/account/tenant",
             method="POST",
         )
         for name, title in others
