@@ -87,6 +87,21 @@ def device(viewer: Viewer, name: str) -> Device:
         return load_device(session, viewer.tenant, name)
 
 
+def find_device(viewer: Viewer, name_or_id: str) -> Device:
+    """The device of this name, else of this id; raises NotFound."""
+    require(viewer, READ, "devices")
+    with tenant_session(viewer.tenant) as session:
+        try:
+            return load_device(session, viewer.tenant, name_or_id)
+        except NotFound:
+            if not (name_or_id.isascii() and name_or_id.isdigit() and int(name_or_id) < 2**31):
+                raise
+        row = session.execute(_joined(viewer.tenant).where(DeviceRow.id == int(name_or_id))).first()
+    if row is None:
+        raise NotFound(f"There is no device {name_or_id!r}.")
+    return _device(row)
+
+
 def device_health(viewer: Viewer, filters: DeviceFilter | None = None) -> list[DeviceHealth]:
     """Every device that matches, with its interfaces by state and its open alerts by severity; sorted by name."""
     found = devices(viewer, filters)

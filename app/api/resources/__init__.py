@@ -8,11 +8,36 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from app.api.resources import account, alerts, channels, rules
+from app.api.resources import (
+    account,
+    alerts,
+    audit,
+    channels,
+    credentials,
+    devices,
+    interfaces,
+    links,
+    roles,
+    rules,
+    sites,
+    tenants,
+    tokens,
+    users,
+)
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     account.blueprint,
     alerts.blueprint,
+    audit.blueprint,
     channels.blueprint,
+    credentials.blueprint,
+    devices.blueprint,
+    interfaces.blueprint,
+    links.blueprint,
+    roles.blueprint,
     rules.blueprint,
+    sites.blueprint,
+    tenants.blueprint,
+    tokens.blueprint,
+    users.blueprint,
 )
