@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app import jobs
 from app.actions.transitions import Change, Evaluated, record_transitions, tell
-from app.clock import monotonic_s, utc_now
+from app.clock import monotonic_s
 from app.domain.alerting.rules import Instance, Rule, instances_of
 from app.domain.labels import Labels
 from app.domain.tenancy import Role, TenantId, Viewer
@@ -60,6 +60,7 @@ class Outcome(StrEnum):
 class _Claim:
     group_id: int
     at: datetime
+    now: datetime
     rules: tuple[tuple[int, Rule], ...]
 
 
@@ -143,7 +144,7 @@ def _claim(tenant: TenantId, group_id: int, at: datetime, now: datetime) -> _Cla
             .where(RuleRow.group_id == group_id, RuleRow.is_enabled)
             .order_by(RuleRow.position, RuleRow.id)
         )
-        return _Claim(group_id, at, tuple((row.id, rule_of(row)) for row in rows))
+        return _Claim(group_id, at, now, tuple((row.id, rule_of(row)) for row in rows))
 
 
 def _missed_between(before: datetime | None, at: datetime, interval: timedelta) -> int:
@@ -181,11 +182,11 @@ def _save(
         if row is None or not row.is_enabled:
             continue
         row.health, row.last_error = ("error", finding.error) if finding.error else ("ok", "")
-        row.evaluated_at, row.duration_s = utc_now(), finding.duration_s
+        row.evaluated_at, row.duration_s = claimed.now, finding.duration_s
         if not finding.error:
             answered.append(Evaluated(rule_id, rule, finding.instances))
     group.evaluated_at, group.duration_s = at, duration_s
-    return record_transitions(session, tenant, answered, at=at, stopped_at=stopped_at)
+    return record_transitions(session, tenant, answered, at=at, now=claimed.now, stopped_at=stopped_at)
 
 
 def _outage_began(group: RuleGroupRow, at: datetime) -> datetime | None:

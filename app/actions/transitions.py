@@ -69,11 +69,17 @@ class _Saved:
 
 
 def record_transitions(
-    session: Session, tenant: TenantId, evaluated: Sequence[Evaluated], *, at: datetime, stopped_at: datetime | None
+    session: Session,
+    tenant: TenantId,
+    evaluated: Sequence[Evaluated],
+    *,
+    at: datetime,
+    now: datetime,
+    stopped_at: datetime | None,
 ) -> list[Change]:
     """Step every alert of the evaluated rules and save it; answers what changed for people.
 
-    `stopped_at`: since when nobody had evaluated, after an outage (A14).
+    `at`: the moment of evaluation. `stopped_at`: since when nobody had evaluated, after an outage (A14).
     """
     rows = _known_rows(session, [item.rule_id for item in evaluated])
     saved: list[_Saved] = []
@@ -96,7 +102,7 @@ def record_transitions(
     _place(session, [item.row for item in saved if item.row.id is None])
     session.add_all(item.row for item in saved if item.row.id is None)
     session.flush()
-    return gone + _follow_up(session, tenant, saved, at)
+    return gone + _follow_up(session, tenant, saved, at=at, now=now)
 
 
 def tell(tenant: TenantId, changes: Iterable[Change]) -> None:
@@ -230,7 +236,9 @@ def _place(session: Session, rows: Sequence[AlertRow]) -> None:
         row.site_name = row.site_name or site or ""
 
 
-def _follow_up(session: Session, tenant: TenantId, saved: Sequence[_Saved], at: datetime) -> list[Change]:
+def _follow_up(
+    session: Session, tenant: TenantId, saved: Sequence[_Saved], *, at: datetime, now: datetime
+) -> list[Change]:
     """Timeline and outbox of the transitions that people see."""
     changes = []
     moved = [item for item in saved if item.transition.before != item.transition.after]
@@ -239,7 +247,7 @@ def _follow_up(session: Session, tenant: TenantId, saved: Sequence[_Saved], at: 
         add_event(session, item.row, at=at, kind=KINDS[item.transition.reason], text=_text(item))
         if item.transition.event is not None:
             events.append((item.row, item.transition.event))
-    due = plan(session, tenant, events, now=at)
+    due = plan(session, tenant, events, now=now)
     for item in moved:
         changes.append(Change(item.row.id, item.row.state, due.get(item.row.id, ())))
     return changes
