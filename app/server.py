@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Flask
 
-from app.api import health, openapi
+from app.api import health, openapi, prometheus
 from app.api.guard import install_guard
 from app.api.headers import install_headers
 from app.api.problems import register_problems
 from app.api.resources import BLUEPRINTS
-from app.auth.dash_guard import NoCookieSessions
+from app.auth.dash_guard import GuardedDash, NoCookieSessions
 from app.settings import Settings
-from app.ui.dash_app import create_dash
+from app.ui.dash_app import Screens, create_dash
+from app.ui.login import install_plain_pages
 from callbacks import CALLBACKS
 from ingest.routes import blueprint as ingest
 from pages import PAGES
@@ -28,9 +31,20 @@ def create_server(settings: Settings) -> Flask:
     server.register_blueprint(health.blueprint)
     server.register_blueprint(openapi.blueprint)
     server.register_blueprint(ingest)
+    server.register_blueprint(prometheus.blueprint)
     for blueprint in BLUEPRINTS:
         server.register_blueprint(blueprint)
     server.config["SESSION_COOKIE_NAME"] = server.config["COOKIES"].session
+    install_plain_pages(server)
     dash_app = create_dash(server, pages=PAGES, callbacks=CALLBACKS)
-    install_headers(server, settings, dash_app.csp_hashes())
+    GuardedDash(dash_app)
+    install_headers(server, settings, _script_hashes(server, dash_app))
     return server
+
+
+def _script_hashes(server: Flask, dash_app: Screens) -> Sequence[str]:
+    """The hashes of the inline scripts, which are all there only once Dash has set itself up, as a request does."""
+    with server.test_request_context("/login"):
+        server.preprocess_request()
+    hashes: Sequence[str] = dash_app.csp_hashes()
+    return hashes

@@ -60,7 +60,7 @@ class Cookies:
         if settings.base_url().startswith("https://"):
             return cls(True, "__Host-watchfloor", "__Host-watchfloor-device")
         port = urlsplit(settings.base_url()).port or settings.port
-        return cls(False, f"watchfloor-{port}", f"watchfloor-device-{port}")
+        return cls(False, f"watchfloor-{port}", f"watchfloor-device-{port}", f"_csrf_token_{port}")
 
     def set_session(self, response: BaseResponse, secret: str, csrf_token: str) -> None:
         """Give the browser its session; the second cookie is what scripts send back as proof of origin."""
@@ -132,7 +132,7 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "")
-    # Another instance on the same host name may have put its own token there: cookies do not know ports.
+    # The browser may have lost it, or keep that of an earlier session.
     cookies: Cookies = current_app.config["COOKIES"]
     if g.get("csrf_token") and request.cookies.get(cookies.csrf) != g.csrf_token and not g.get("leaves"):
         cookies.set_csrf(response, g.csrf_token)

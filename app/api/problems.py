@@ -12,6 +12,9 @@ from http import HTTPStatus
 import msgspec
 from flask import Flask, Response
 from flask.typing import ResponseReturnValue
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from app.auth.current import current_request_id
@@ -52,6 +55,9 @@ def register_problems(server: Flask) -> None:
     """Answer every error of `server` that no blueprint answers itself."""
     server.register_error_handler(WatchfloorError, problem_for)
     server.register_error_handler(HTTPException, _http_problem)
+    server.register_error_handler(OperationalError, _away)
+    server.register_error_handler(RedisConnectionError, _away)
+    server.register_error_handler(RedisTimeoutError, _away)
     server.register_error_handler(Exception, _unexpected)
 
 
@@ -68,4 +74,11 @@ def _http_problem(error: HTTPException) -> ResponseReturnValue:
 
 def _unexpected(error: Exception) -> Response:
     log.error("request failed", exc_info=error)
-    return problem(500, "Something went wrong on our side. The request id helps to find it in the log.")
+    detail = "Something went wrong on our side. The request id helps to find it in the log."
+    return problem(500, detail)
+
+
+def _away(error: Exception) -> Response:
+    """The database or Valkey does not answer: nothing was done, and it passes."""
+    log.error("dependency away", extra={"error": type(error).__name__})
+    return problem_for(Unavailable("the database" if isinstance(error, OperationalError) else "Valkey"))

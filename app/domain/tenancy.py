@@ -35,6 +35,26 @@ READ, WRITE, ADMIN, INGEST = "read", "write", "admin", "ingest"
 # What decides who may; a token needs the scope admin for them, also to read.
 ACCESS_NOUNS = frozenset({"users", "roles", "tokens", "audit", "credentials", "settings"})
 
+# The rows of a permission table that a tenant edits; any other noun follows the row "*".
+TABLE_NOUNS = (
+    "devices",
+    "interfaces",
+    "sites",
+    "links",
+    "metrics",
+    "alerts",
+    "rules",
+    "channels",
+    "credentials",
+    "users",
+    "roles",
+    "tokens",
+    "audit",
+    "settings",
+    "*",
+)
+VERBS = (READ, WRITE, ADMIN)
+
 # noun -> verb -> the roles that may; nouns that are absent follow "*".
 DEFAULT_PERMISSIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "*": {
@@ -85,9 +105,19 @@ def may(viewer: Viewer, verb: str, noun: str) -> bool:
     if viewer.is_platform_admin:
         return verb != INGEST
     if viewer.grants is not None:
-        return (noun, verb) in viewer.grants or ("*", verb) in viewer.grants
+        return (noun if noun in TABLE_NOUNS else "*", verb) in viewer.grants
     table = DEFAULT_PERMISSIONS.get(noun, DEFAULT_PERMISSIONS["*"])
     return viewer.role in table.get(verb, frozenset())
+
+
+def builtin_grants(role: str) -> frozenset[tuple[str, str]]:
+    """The (noun, verb) pairs of a built-in role, one row for each of TABLE_NOUNS."""
+    return frozenset(
+        (noun, verb)
+        for noun in TABLE_NOUNS
+        for verb in VERBS
+        if role in DEFAULT_PERMISSIONS.get(noun, DEFAULT_PERMISSIONS["*"])[verb]
+    )
 
 
 def _scopes_allow(scopes: frozenset[Scope], verb: str, noun: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from flask import Flask
@@ -24,8 +25,9 @@ PASSWORD = "correct horse battery"
 PASSWORD_HASH = HASHER.hash(PASSWORD)
 
 
+@cache
 def make_server(**settings: Any) -> Flask:
-    """The whole web server on the connections that the test's fixtures opened."""
+    """The whole web server on the connections that the test's fixtures opened; made once, it keeps nothing."""
     open_keyring(SECRET_KEY)
     return create_server(Settings(secret_key=SECRET_KEY, **settings))
 
@@ -44,6 +46,7 @@ class Browser:
         self.csrf_token = ""
         self.cookie = server.config["COOKIES"].session
         if viewer is not None:
+            assert viewer.user_id is not None
             with platform_session() as session:
                 secret, self.csrf_token = start_session(
                     session, viewer.user_id, viewer.tenant, address="127.0.0.1", user_agent="test"

@@ -54,7 +54,7 @@ def test_signing_in_and_out(cast: Cast, valkey: Redis) -> None:
     answer = client.post("/login", data=form)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/alerts")
     assert client.get("/api/v1/openapi.json").status_code == 200
-    csrf = client.get_cookie("_csrf_token").value
+    csrf = client.get_cookie("_csrf_token_8050").value
     assert client.post("/logout").status_code == 403
     assert client.post("/logout", data={"csrf_token": csrf}).headers["Location"] == "/login"
     assert client.get("/api/v1/openapi.json").status_code == 401
