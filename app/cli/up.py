@@ -21,7 +21,13 @@ from app.settings import Settings
 
 # The stop goes from the highest stage to the lowest; together the limits stay below ten seconds.
 DATABASE, STREAM, WORKERS, DOORS = range(4)
-WORKER_QUEUES = {"worker-ingest": ("ingest",), "worker-rules": ("rules", "notify", "default", "reports", "ml")}
+# Rules and messages have workers of their own: a receiver that hangs or a long discovery must not delay an alert.
+WORKER_QUEUES = {
+    "worker-ingest": ("ingest",),
+    "worker-rules": ("rules",),
+    "worker-notify": ("notify",),
+    "worker-default": ("default", "reports", "ml"),
+}
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from uuid import uuid4
 
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ProgrammingError
 
 from app.runtime import servers
 from app.runtime.embedded import needed_servers
@@ -47,9 +49,20 @@ def create_database(at: Servers, *, template: str | None = None) -> str:
 
 
 def drop_database(at: Servers, url: str) -> None:
-    """Drop a database and whoever is still connected to it."""
-    with owner_engine(at.database_url, isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(text(f"drop database if exists {make_url(url).database} with (force)"))
+    """Drop a database and whoever is still connected to it.
+
+    The owner may not end sessions of other roles: one that is just closing is given a moment.
+    """
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            with owner_engine(at.database_url, isolation_level="AUTOCOMMIT").connect() as connection:
+                connection.execute(text(f"drop database if exists {make_url(url).database} with (force)"))
+            return
+        except ProgrammingError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def migrate(url: str, revision: str = "head") -> None:
