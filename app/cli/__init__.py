@@ -12,8 +12,13 @@ COMMANDS: Mapping[str, str] = {
     "scheduler": "app.cli.processes:scheduler",
     "poller": "app.cli.processes:poller",
     "migrate": "app.cli.migrate:migrate",
+    "tenant": "app.cli.tenants:tenant",
+    "user": "app.cli.tenants:user",
+    "token": "app.cli.tenants:token",
+    "audit": "app.cli.tenants:audit",
     "agent": "app.cli.agent:agent",
     "demo": "app.cli.demo:demo",
     "rules": "app.cli.rules:rules",
+    "snmp": "app.cli.snmp:snmp",
     "doctor": "app.cli.doctor:doctor",
 }
