@@ -262,13 +262,13 @@ def test_escaped_names(escaped: str, name: str) -> None:
 
 
 def test_without_a_token_nothing_opens(program: Client) -> None:
-    answer = client.program.client.get("/api/v1/query?query=1")
+    answer = program.client.get("/api/v1/query?query=1")
     assert (answer.status_code, answer.json["status"], answer.json["errorType"]) == (401, "error", "unauthorized")
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_a_token_for_ingest_may_not_read(program: Client, cast: Cast) -> None:
-    answer = client.program.client.get("/api/v1/query?query=1", headers=token_for(cast.vera, Scope.INGEST))
+    answer = program.client.get("/api/v1/query?query=1", headers=token_for(cast.vera, Scope.INGEST))
     assert (answer.status_code, answer.json["errorType"]) == (403, "forbidden")
 
 
