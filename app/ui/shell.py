@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from app.domain.tenancy import ADMIN, READ, Viewer, may
+from app.domain.tenancy import Viewer, may
 from app.domain.timerange import PRESETS
 from app.ui.components.attributes import attrs
 from app.ui.components.marks import icon, key_cap
 from app.ui.components.notices import notices
+from app.ui.dialogs import command_menu, shortcut_sheet
+from app.ui.navigation import NAVIGATION, Entry
 
 URL = "url"  # dcc.Location: pathname and search are the state of every page
 CONTENT = "shell-content"
@@ -28,50 +29,6 @@ MANTINE = "shell-mantine"
 BADGE = "shell-alerts-badge"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A line of the navigation; it shows when its page exists and the viewer may see it."""
-
-    path: str
-    title: str
-    icon: str
-    key: str  # G, then this letter, goes there
-    group: str
-    noun: str = "devices"
-    verb: str = READ
-    on_phone: bool = True
-
-
-NAVIGATION: Final = (
-    Entry("/", "Overview", "layout-dashboard", "O", "Monitor"),
-    Entry("/alerts", "Alerts", "siren", "A", "Monitor", noun="alerts"),
-    Entry("/incidents", "Incidents", "flame", "I", "Monitor", noun="alerts"),
-    Entry("/topology", "Topology", "share-2", "T", "Monitor"),
-    Entry("/explore", "Explore", "chart-line", "E", "Analyse"),
-    Entry("/dashboards", "Dashboards", "layers", "B", "Analyse", on_phone=False),
-    Entry("/inventory", "Inventory", "server", "D", "Analyse"),
-    Entry("/capacity", "Capacity", "trending-up", "C", "Analyse", on_phone=False),
-    Entry("/reports", "Reports", "file-text", "R", "Analyse", on_phone=False),
-    Entry("/admin", "Admin", "settings", "S", "Administer", noun="users", verb=ADMIN),
-)
-SHORTCUTS: Final = (
-    ("Everywhere", (("Ctrl K", "search or run a command"), ("?", "this sheet"), ("Esc", "close"), ("R", "refresh"))),
-    (
-        "Time",
-        (
-            ("T", "choose the range"),
-            ("[", "earlier by half"),
-            ("]", "later by half"),
-            ("-", "zoom out"),
-            ("=", "zoom in"),
-            ("Space", "pause or resume live"),
-        ),
-    ),
-    ("Go to", tuple((f"G {entry.key}", entry.title.lower()) for entry in NAVIGATION)),
-    ("View", (("D K", "kiosk on or off"), ("D T", "dark or light"), ("/", "filter"), ("Z", "undo the last zoom"))),
-)
-
-
 def shell(viewer: Viewer, *, paths: Sequence[str], tenants: Sequence[tuple[str, str]], theme: str, csrf: str) -> Any:
     """The frame for `viewer`. `paths` are the pages that exist, `tenants` (name, title) those to switch to."""
     entries = [entry for entry in NAVIGATION if entry.path in paths and may(viewer, entry.verb, entry.noun)]
@@ -82,8 +39,8 @@ def shell(viewer: Viewer, *, paths: Sequence[str], tenants: Sequence[tuple[str, 
             _header(viewer, tenants, csrf),
             html.Main(id=CONTENT, tabIndex="-1", **attrs({"aria-label": "Content"})),
             _bottom_bar(entries),
-            _commands(entries),
-            _shortcut_sheet({entry.path for entry in entries}),
+            command_menu(entries),
+            shortcut_sheet({entry.path for entry in entries}),
         ],
         id="shell",
         className="shell",
@@ -330,88 +287,3 @@ def _bottom_bar(entries: Sequence[Entry]) -> Component:
         if entry.on_phone
     ][:5]
     return html.Nav(links, className="bottombar", **attrs({"aria-label": "Main, short"}))
-
-
-def _commands(entries: Sequence[Entry]) -> Component:
-    """The command menu; what it finds is filled in by assets/34-commands.js."""
-    items = [
-        html.Li(
-            [icon(entry.icon), html.Span(f"Go to {entry.title}"), key_cap(f"G {entry.key}")],
-            role="option",
-            **attrs({"data-href": entry.path}),
-        )
-        for entry in entries
-    ] + [
-        html.Li([icon(name), html.Span(words), key_cap(key)], role="option", **attrs({"data-action": action}))
-        for name, words, action, key in (
-            ("sun-moon", "Switch between dark and light", "theme", "D T"),
-            ("clock", "Choose the time range", "range", "T"),
-            ("refresh-cw", "Refresh", "refresh", "R"),
-            ("maximize", "Kiosk on or off", "kiosk", "D K"),
-            ("link", "Copy link to this view", "copy-link", ""),
-            ("keyboard", "Keyboard shortcuts", "help", "?"),
-        )
-    ]
-    box = html.Div(
-        dcc.Input(
-            id="shell-command",
-            type="text",
-            placeholder="Search pages, devices, alerts, or run a command",
-            autoComplete="off",
-        ),
-        className="command-box",
-    )
-    return html.Dialog(
-        [
-            html.Label("Search or run a command", htmlFor="shell-command", className="sr"),
-            box,
-            html.Ul(items, id="shell-command-list", role="listbox", **attrs({"aria-label": "Commands"})),
-            html.Div([key_cap("Enter"), " open ", key_cap("Esc"), " close"], className="hints"),
-        ],
-        id="shell-commands",
-        className="commands",
-        **attrs({"aria-label": "Search or run a command"}),
-    )
-
-
-def _shortcut_sheet(paths: set[str]) -> Component:
-    names = {f"G {entry.key}" for entry in NAVIGATION if entry.path not in paths}
-    columns = [
-        html.Div(
-            [
-                html.H3(title),
-                html.Dl(
-                    [
-                        part
-                        for keys, words in rows
-                        if keys not in names
-                        for part in (html.Dt([key_cap(key) for key in keys.split()]), html.Dd(words))
-                    ]
-                ),
-            ]
-        )
-        for title, rows in SHORTCUTS
-    ]
-    toggle = html.Button(
-        "Turn shortcuts off",
-        type="button",
-        className="btn",
-        id="shell-shortcuts-toggle",
-        **attrs({"data-action": "shortcuts"}),
-    )
-    close = html.Button(
-        icon("x"),
-        type="button",
-        className="btn icon quiet",
-        **attrs({"data-action": "close-dialog", "aria-label": "Close"}),
-    )
-    return html.Dialog(
-        [
-            html.Div([html.H2("Keyboard shortcuts"), html.Span(className="grow"), toggle, close], className="row"),
-            html.Div(columns, className="sheet"),
-            html.Div(id="shell-page-keys", className="sheet"),
-        ],
-        id="shell-help",
-        className="help",
-        **attrs({"aria-label": "Keyboard shortcuts"}),
-    )
