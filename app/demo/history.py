@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,9 +33,13 @@ from ingest.agent.forward import Forwarder
 
 log = logging.getLogger(__name__)
 
-FINE_STEP_MS, FINE_HOURS = 60_000, 6
-STEP_MS: Final = 300_000
 HOUR_MS: Final = 3_600_000
+# Steps of five minutes, of one minute in the last six hours, and of a poll's interval where polling takes over. From
+# one to the next they shrink little by little: rate() over a window with two kinds of step would show a dip.
+LIVE_STEP_MS, FINE_STEP_MS, STEP_MS = 15_000, 60_000, 300_000
+LIVE_RAMP_MS, FINE_MS, FINE_RAMP_MS = 45 * 60_000, 6 * HOUR_MS, 5 * HOUR_MS
+# What a first start may take from the making of the demo to the first poll.
+LONGEST_START_MS: Final = 300_000
 # Requests on their way at once, per tenant: the next is made while the server digests the one before.
 IN_FLIGHT: Final = 2
 GIVE_UP_AFTER_S: Final = 3_600.0
@@ -44,18 +49,12 @@ DEVICES_AT_ONCE: Final = 6
 
 @dataclass(frozen=True)
 class Chunk:
-    """One request: some devices of a tenant during a window, in steps; start_ms <= t < end_ms."""
+    """One request: some devices of a tenant, at times (t,)."""
 
     number: int
     tenant: str
     devices: tuple[Device, ...]
-    start_ms: int
-    end_ms: int
-    step_ms: int
-
-    def times(self) -> NDArray[np.int64]:
-        """The times of its samples."""
-        return np.arange(self.start_ms, self.end_ms, self.step_ms, dtype=np.int64)
+    ts_ms: NDArray[np.int64]
 
 
 class Progress(msgspec.Struct):
@@ -65,36 +64,59 @@ class Progress(msgspec.Struct):
     samples: int = 0
     done: bool = False
     seconds: float = 0.0
+    until_ms: int = 0  # where live polling takes over; the first run decides it
     chunks: list[int] = []
 
 
-def plan(network: Network, epoch_ms: int) -> list[Chunk]:
-    """All chunks in the order of sending: hours of fine steps, then days, each from the newest to the oldest."""
-    fine_from = epoch_ms - FINE_HOURS * HOUR_MS
-    windows = [(fine_from + hour * HOUR_MS, HOUR_MS, FINE_STEP_MS) for hour in reversed(range(FINE_HOURS))]
-    first = (fine_from - (HISTORY_DAYS * DAY_MS - FINE_HOURS * HOUR_MS)) // STEP_MS * STEP_MS
-    end = fine_from // STEP_MS * STEP_MS
-    days = [(max(first, end - (day + 1) * DAY_MS), end - day * DAY_MS) for day in range(HISTORY_DAYS)]
-    windows += [(start, stop - start, STEP_MS) for start, stop in days if stop > start]
+def history_times(epoch_ms: int, *, until_ms: int) -> NDArray[np.int64]:
+    """The times of all samples, ascending, up to `until_ms`."""
+    coarse_end = (epoch_ms - FINE_MS - FINE_RAMP_MS) // STEP_MS * STEP_MS
+    coarse = np.arange(epoch_ms - HISTORY_DAYS * DAY_MS, coarse_end, STEP_MS) // STEP_MS * STEP_MS
+    fine, at_ms = [], coarse_end
+    while at_ms <= until_ms:
+        fine.append(at_ms)
+        at_ms += round(step_ms(epoch_ms - at_ms) / 1000) * 1000
+    return np.concatenate([coarse, np.array(fine, dtype=np.int64)])
+
+
+def step_ms(age_ms: int) -> float:
+    """The time between samples that are `age_ms` older than the demo's beginning."""
+    if age_ms <= FINE_MS:
+        ratio = FINE_STEP_MS / LIVE_STEP_MS
+        return float(LIVE_STEP_MS * ratio ** min(max(age_ms / LIVE_RAMP_MS, 0.0), 1.0))
+    ratio = STEP_MS / FINE_STEP_MS
+    return float(FINE_STEP_MS * ratio ** min((age_ms - FINE_MS) / FINE_RAMP_MS, 1.0))
+
+
+def plan(network: Network, epoch_ms: int, *, until_ms: int) -> list[Chunk]:
+    """All chunks in the order of sending: hours, then days, from the newest to the oldest."""
+    times = history_times(epoch_ms, until_ms=until_ms)
+    hours = [epoch_ms - hour * HOUR_MS for hour in range((FINE_MS + FINE_RAMP_MS) // HOUR_MS)]
+    days = [hours[-1] - day * DAY_MS for day in range(HISTORY_DAYS + 1)]
+    edges = [until_ms + 1, *hours, *days[1:]]
     chunks: list[Chunk] = []
-    for start_ms, length_ms, step_ms in windows:
+    for end_ms, start_ms in pairwise(edges):
+        window = times[(times >= start_ms) & (times < end_ms)]
         for tenant in dict.fromkeys(device.tenant for device in network.devices):
             devices = network.of_tenant(tenant)
-            for at in range(0, len(devices), DEVICES_AT_ONCE):
-                some = devices[at : at + DEVICES_AT_ONCE]
-                chunks.append(Chunk(len(chunks), tenant, some, start_ms, start_ms + length_ms, step_ms))
+            for at in range(0, len(devices) if len(window) else 0, DEVICES_AT_ONCE):
+                chunks.append(Chunk(len(chunks), tenant, devices[at : at + DEVICES_AT_ONCE], window))
     return chunks
 
 
 def main(home: Path, base_url: str) -> None:
     """Send what has not been sent yet."""
+    # httpx tells of every request at INFO.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     began = beginning(home, now_ms())
     path = demo_folder(home) / "history.json"
     progress = msgspec.convert(read_json(path), Progress)
     if progress.done:
         return
     network = build_network(began.seed)
-    chunks = plan(network, began.epoch_ms)
+    # A first run long after the beginning does not make up for the time when nobody polled.
+    progress.until_ms = progress.until_ms or min(now_ms(), began.epoch_ms + LONGEST_START_MS)
+    chunks = plan(network, began.epoch_ms, until_ms=progress.until_ms)
     readings = past_readings(network, began.epoch_ms)
     tokens = {t["name"]: t["tokens"]["ingest"] for t in read_json(home / "credentials.json")["tenants"]}
     started_s = monotonic_s() - progress.seconds
@@ -143,8 +165,7 @@ def send_all(
 
 def chunk_body(readings: Readings, chunk: Chunk) -> bytes:
     """The request's body, compressed with zstd."""
-    ts_ms = chunk.times()
     series: list[dict[str, Any]] = []
     for device in chunk.devices:
-        series += device_columns(readings, device, ts_ms)
+        series += device_columns(readings, device, chunk.ts_ms)
     return zstandard.ZstdCompressor(level=1).compress(orjson.dumps({"series": series}))

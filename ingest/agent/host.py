@@ -106,6 +106,8 @@ def columns(readings: Sequence[Reading], labels: Labels) -> list[dict[str, Any]]
 
 def main(url: str, token: str, *, device: str, site: str, folder: Path, interval_s: float, stopping: Event) -> None:
     """Read and send until `stopping` is set; what is not sent by then is sent at the next start."""
+    # httpx tells of every request at INFO.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     labels = {"device": device, "job": "agent", "role": "server"} | ({"site": site} if site else {})
     spool = Spool(folder, most_bytes=SPOOL_BYTES)
     with Forwarder(url, token, sleep=lambda wait_s: _wait(stopping, wait_s)) as forwarder:
