@@ -22,7 +22,7 @@ preload_app = True
 backlog = 512
 timeout = 60
 # Below the limit that `up` gives a program to stop in.
-graceful_timeout = 3
+graceful_timeout = 2
 # Below the idle limit of common load balancers, so that they never use a connection that is just being closed.
 keepalive = 20
 # The heartbeat of the workers must not wait for a disk.
@@ -43,4 +43,4 @@ def post_fork(_server: Any, _worker: Any) -> None:
 
 def child_exit(_server: Any, worker: Any) -> None:
     """Take the gauges of a dead worker out of /metrics; its counters stay."""
-    multiprocess.mark_process_dead(worker.pid)
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the library has no types here

@@ -68,7 +68,6 @@ SCHEDULE: Final[Sequence[Timed]] = (
     Timed("evaluate", 1, evaluate_due_groups),
     Timed("deliver", 2, deliver_due_messages),
     Timed("sweep", 2, queue_once(jobs.SWEEP)),
-    Timed("discover", 300, queue_once(jobs.DISCOVER)),
     Timed("retain", 3600, queue_once(jobs.RETAIN)),
 )
 

@@ -147,7 +147,7 @@ class Start:
         verb = Verb(name, arguments, self.home.log / f"{name}.log", self.environment, address)
         if address:
             verb.death_signal = signal.SIGTERM  # gunicorn ends its workers
-        limit_s = 3.5 if stage == DOORS else 1.5
+        limit_s = 4.0 if stage == DOORS else 1.5
         return self.supervisor.start(verb, stage=stage, stop_limit_s=limit_s, is_one_shot=is_one_shot)
 
 

@@ -49,7 +49,7 @@ class Home:
     def prepare(self) -> Home:
         """Make the folders that are missing; the home itself is for its owner alone."""
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self.root.stat().st_mode & 0o022:
                 self.root.chmod(0o700)
             for folder in (self.run, self.log):
