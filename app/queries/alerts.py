@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
+from app.auth.permissions import require
 from app.clock import utc_now
 from app.domain.alerting.alert import SEVERITIES, Alert, Severity, TimelineEntry
 from app.domain.alerting.state import State
-from app.domain.tenancy import Viewer
+from app.domain.tenancy import READ, Viewer
 from app.errors import NotFound
 from models.alerting import AlertEventRow, AlertRow
 from models.session import tenant_session
@@ -55,6 +56,7 @@ class HistoryBucket:
 
 def open_alerts(viewer: Viewer, filters: AlertFilter) -> list[Alert]:
     """The alerts that satisfy `filters`, at most `filters.limit`."""
+    require(viewer, READ, "alerts")
     query = select(AlertRow).where(AlertRow.tenant_id == viewer.tenant, *_conditions(viewer, filters, utc_now()))
     query = query.order_by(*_order(filters)).limit(min(filters.limit, MOST))
     with tenant_session(viewer.tenant) as session:
@@ -63,6 +65,7 @@ def open_alerts(viewer: Viewer, filters: AlertFilter) -> list[Alert]:
 
 def alert(viewer: Viewer, alert_id: int) -> Alert:
     """One alert, open or resolved; raises NotFound."""
+    require(viewer, READ, "alerts")
     query = select(AlertRow).where(AlertRow.tenant_id == viewer.tenant, AlertRow.id == alert_id)
     with tenant_session(viewer.tenant) as session:
         row = session.scalar(query)
@@ -87,6 +90,7 @@ def timeline(viewer: Viewer, alert_id: int) -> list[TimelineEntry]:
 
 def counts(viewer: Viewer) -> dict[Severity, int]:
     """How many alerts fire now, by severity, worst first; every severity is present."""
+    require(viewer, READ, "alerts")
     query = (
         select(AlertRow.severity, func.count())
         .where(AlertRow.tenant_id == viewer.tenant, AlertRow.state == State.FIRING)
@@ -99,6 +103,7 @@ def counts(viewer: Viewer) -> dict[Severity, int]:
 
 def triage_counts(viewer: Viewer) -> dict[str, int]:
     """How many alerts each view of the triage page holds: firing, needs_action, mine, snoozed, pending."""
+    require(viewer, READ, "alerts")
     now = utc_now()
     firing = AlertRow.state == State.FIRING
     views: dict[str, ColumnElement[bool]] = {
@@ -119,6 +124,7 @@ def history(viewer: Viewer, *, start: datetime, end: datetime, bucket_s: int = B
 
     Buckets are whole multiples of `bucket_s` since 1970.
     """
+    require(viewer, READ, "alerts")
     bucket = func.floor(func.extract("epoch", AlertRow.fired_at) / bucket_s)
     query = (
         select(bucket, AlertRow.severity, func.count())
@@ -141,6 +147,7 @@ def history(viewer: Viewer, *, start: datetime, end: datetime, bucket_s: int = B
 
 def episodes(viewer: Viewer, fingerprint: str, *, since: datetime) -> list[Alert]:
     """The earlier and present episodes of one label set that began since then, newest first."""
+    require(viewer, READ, "alerts")
     query = (
         select(AlertRow)
         .where(AlertRow.tenant_id == viewer.tenant, AlertRow.fingerprint == fingerprint, AlertRow.active_at >= since)

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from sqlalchemy import func, select
 
+from app.auth.permissions import require
 from app.domain.alerting.alert import Severity
-from app.domain.tenancy import Viewer
+from app.domain.tenancy import READ, Viewer
 from app.errors import NotFound
 from models.alerting import ChannelRow, DeliveryRow
 from models.session import tenant_session
@@ -55,6 +56,7 @@ class DeliveryRecord:
 
 def channels(viewer: Viewer) -> list[Channel]:
     """Every channel of the tenant, by name."""
+    require(viewer, READ, "channels")
     with tenant_session(viewer.tenant) as session:
         sent_at = (
             select(DeliveryRow.channel_id, func.max(DeliveryRow.sent_at))
@@ -78,6 +80,7 @@ def deliveries(
     viewer: Viewer, *, alert_id: int | None = None, channel_id: int | None = None, limit: int = 200
 ) -> list[DeliveryRecord]:
     """Why somebody was (not) told: the messages of an alert, of a channel, or of all, newest first."""
+    require(viewer, READ, "alerts")
     query = (
         select(DeliveryRow, ChannelRow.name)
         .join(ChannelRow, ChannelRow.id == DeliveryRow.channel_id)

@@ -10,13 +10,14 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.auth.permissions import require
 from app.domain.alerting.alert import Alert, Severity
 from app.domain.alerting.preview import Episode, episodes_of
 from app.domain.alerting.rulefile import check_rule
 from app.domain.alerting.rules import Rule
 from app.domain.alerting.state import State
 from app.domain.samples import is_absent
-from app.domain.tenancy import Viewer
+from app.domain.tenancy import READ, Viewer
 from app.errors import InvalidInput, NotFound
 from app.queries.alerts import alert_of
 from app.queries.metrics import query_range
@@ -78,6 +79,7 @@ class StoredGroup:
 
 def groups(viewer: Viewer) -> list[StoredGroup]:
     """Every rule group of the tenant, by name."""
+    require(viewer, READ, "rules")
     with tenant_session(viewer.tenant) as session:
         query = select(RuleGroupRow).where(RuleGroupRow.tenant_id == viewer.tenant).order_by(RuleGroupRow.name)
         return _load(session, viewer, session.scalars(query).all())
@@ -85,6 +87,7 @@ def groups(viewer: Viewer) -> list[StoredGroup]:
 
 def group(viewer: Viewer, group_id: int) -> StoredGroup:
     """One rule group; raises NotFound."""
+    require(viewer, READ, "rules")
     with tenant_session(viewer.tenant) as session:
         query = select(RuleGroupRow).where(RuleGroupRow.tenant_id == viewer.tenant, RuleGroupRow.id == group_id)
         found = _load(session, viewer, session.scalars(query).all())
@@ -95,6 +98,7 @@ def group(viewer: Viewer, group_id: int) -> StoredGroup:
 
 def rule(viewer: Viewer, rule_id: int) -> StoredRule:
     """One rule with its open alerts; raises NotFound."""
+    require(viewer, READ, "rules")
     with tenant_session(viewer.tenant) as session:
         row = session.scalar(select(RuleRow).where(RuleRow.tenant_id == viewer.tenant, RuleRow.id == rule_id))
         if row is None:
@@ -104,6 +108,7 @@ def rule(viewer: Viewer, rule_id: int) -> StoredRule:
 
 def preview(viewer: Viewer, draft: Rule, *, start: datetime, end: datetime, interval_s: int) -> Preview:
     """How often `draft` would have fired between two moments. Raises InvalidInput or QueryError as saving it would."""
+    require(viewer, READ, "rules")
     check_rule(draft)
     if not start < end:
         raise InvalidInput("end", "must be after start")
