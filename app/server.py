@@ -38,6 +38,7 @@ def create_server(settings: Settings) -> Flask:
     install_plain_pages(server)
     dash_app = create_dash(server, pages=PAGES, callbacks=CALLBACKS)
     GuardedDash(dash_app)
+    server.extensions["watchfloor.dash"] = dash_app
     install_headers(server, settings, _script_hashes(server, dash_app))
     return server
 
