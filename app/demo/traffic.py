@@ -50,6 +50,7 @@ class Traffic:
         self.rhythm = Rhythm(self.router.kinds)
         self.weights = self.router.weights()
         self.mean = self._mean(self.weights)
+        self._means: dict[Breakage, Floats] = {WHOLE: self.mean}
         self.speed = flow_speeds(network) / 8
         seed, count = network.seed, network.flow_count
         self.packet_octets = np.array([between(380, 1150, seed, flow, "packet") for flow in range(count)])
@@ -61,8 +62,10 @@ class Traffic:
 
     def mean_under(self, broken: Breakage) -> Floats:
         """(flows,): the mean octets/s of each flow when something is out of order."""
-        weights = self.weights if broken == WHOLE else self.router.weights(broken)
-        return self._mean(weights)
+        if broken not in self._means:
+            # A flapping link asks for the same two answers again and again.
+            self._means[broken] = self._mean(self.router.weights(broken))
+        return self._means[broken]
 
     def _mean(self, weights: Floats) -> Floats:
         return np.asarray(weights[:, : len(self.router.kinds)].sum(axis=1) + CHATTER)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -45,7 +47,7 @@ def test_the_schedule_is_the_same_for_the_same_seed_and_knows_every_kind():
 def test_the_past_has_incidents_that_do_not_overlap_and_end_before_the_beginning():
     past = FAULTS.past(EPOCH_MS, HISTORY_DAYS)
     assert len(past) > 2 * HISTORY_DAYS
-    assert all(a.end_ms < b.start_ms for a, b in zip(past, past[1:], strict=False))
+    assert all(a.end_ms < b.start_ms for a, b in pairwise(past))
     assert past[-1].end_ms < EPOCH_MS
     assert past[0].start_ms >= EPOCH_MS - HISTORY_DAYS * 86_400_000
 

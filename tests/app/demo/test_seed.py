@@ -1,0 +1,107 @@
+"""The demo is made once; made again it keeps every password and token, and mends what is missing."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from app.auth.operator import operator_of
+from app.auth.tokens import viewer_for_token
+from app.demo.network import build_network
+from app.demo.ports import reserve_ports
+from app.demo.seed import seed
+from app.domain.tenancy import Scope
+from app.notify.base import open_outbound
+from app.queries import channels, devices, sites, tenants, tokens, users
+from app.settings import Settings
+from tests.factories.database import RolledBackDatabase
+
+URL = "http://127.0.0.1:8050"
+
+
+@pytest.fixture
+def made(db: RolledBackDatabase, valkey: Redis, tmp_path: Path) -> Path:
+    open_outbound(Settings.from_env({}))
+    seed(tmp_path, URL)
+    return tmp_path
+
+
+def credentials(home: Path) -> dict:
+    return json.loads((home / "credentials.json").read_text())
+
+
+def test_credentials_are_as_promised_and_private(made: Path):
+    content = credentials(made)
+    assert content["url"] == URL
+    assert [tenant["name"] for tenant in content["tenants"]] == ["acme", "globex"]
+    for tenant in content["tenants"]:
+        assert {user["role"] for user in tenant["users"]} == {"admin", "analyst", "viewer"}
+        assert set(tenant["tokens"]) == {"ingest", "read", "write", "admin"}
+    assert set(content["platform_admin"]) == {"email", "password"}
+    for path in (made / "credentials.json", made / "demo" / "agent_token", made / "demo" / "communities.json"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_tokens_open_their_own_tenant_with_their_own_scope(made: Path):
+    for tenant in credentials(made)["tenants"]:
+        for scope, secret in tenant["tokens"].items():
+            viewer = viewer_for_token(secret, "127.0.0.1")
+            assert (viewer.tenant_name, viewer.scopes) == (tenant["name"], frozenset({Scope(scope)}))
+
+
+def test_every_device_is_there_at_its_port_and_this_machine_as_well(made: Path):
+    network, ports = build_network(), reserve_ports(made, build_network())
+    viewer = operator_of("acme")
+    there = {device.name: device for device in devices.devices(viewer)}
+    for device in network.of_tenant("acme"):
+        found = there.pop(device.name)
+        assert (found.address, found.port, found.site) == ("127.0.0.1", ports[device.name], device.place.name)
+        assert (found.role, found.credential, found.poll_interval_s) == (device.role, "snmp-demo", 15)
+    [machine] = there.values()
+    assert (machine.address, machine.role) == ("", "server")
+    assert len(devices.devices(operator_of("globex"))) == 10
+    assert all(site.latitude and site.time_zone != "UTC" for site in sites.sites(viewer))
+
+
+def test_the_tenants_take_old_samples_and_their_channel_is_off(made: Path):
+    for name in ("acme", "globex"):
+        viewer = operator_of(name)
+        assert tenants.tenant(viewer, name).accept_from is not None
+        assert [channel.is_enabled for channel in channels.channels(viewer)] == [False]
+
+
+def test_made_again_it_changes_nothing(made: Path):
+    viewer = operator_of("acme")
+    before = credentials(made), devices.devices(viewer), tokens.tokens(viewer), users.users(viewer)
+    seed(made, URL)
+    assert (credentials(made), devices.devices(viewer), tokens.tokens(viewer), users.users(viewer)) == before
+
+
+def test_lost_credentials_are_replaced(own_db: str, valkey: Redis, tmp_path: Path):
+    open_outbound(Settings.from_env({}))
+    seed(tmp_path, URL)
+    lost = credentials(tmp_path)
+    (tmp_path / "credentials.json").unlink()
+    seed(tmp_path, URL)
+    found = credentials(tmp_path)
+    assert found["tenants"][0]["users"][0]["password"] != lost["tenants"][0]["users"][0]["password"]
+    secret = found["tenants"][1]["tokens"]["read"]
+    assert secret != lost["tenants"][1]["tokens"]["read"]
+    assert viewer_for_token(secret, "127.0.0.1").tenant_name == "globex"
+
+
+def test_devices_follow_ports_that_had_to_move(made: Path):
+    path = made / "demo" / "ports.json"
+    path.write_text(json.dumps({name: port + 7 for name, port in json.loads(path.read_text()).items()}))
+    moved = reserve_ports(made, build_network())
+    seed(made, URL)
+    assert {d.name: d.port for d in devices.devices(operator_of("globex"))}.items() <= moved.items()
+
+
+def test_charlie_of_globex_sees_nothing_of_acme(made: Path):
+    names = {device.name for device in devices.devices(operator_of("globex"))}
+    assert names.isdisjoint(device.name for device in build_network().of_tenant("acme"))
