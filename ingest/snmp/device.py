@@ -51,6 +51,7 @@ class PolledDevice:
     _head: tuple[float, float, float] | None = None
     _booted_at: datetime | None = None
     _statuses: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _read_statuses: list[float] = field(default_factory=list)
     _requests: list[codec.Prepared] = field(default_factory=list)
     _size: int = 0
 
@@ -112,6 +113,7 @@ class PolledDevice:
         self.surveyed_s, self.vanished = clock.monotonic_s(), False
         self._head = None
         self._size = 0
+        self._read_statuses = []
         self._statuses = {port.name: (port.admin_status, port.oper_status) for port in discovery.interfaces}
         return discovery
 
@@ -186,6 +188,10 @@ class PolledDevice:
 
     def _changed_statuses(self, filled: Sequence[float]) -> dict[str, tuple[str, str]]:
         assert self.plan is not None
+        read = [filled[slot] for slot in self.plan.status_slots]
+        if read == self._read_statuses:
+            return {}
+        self._read_statuses = read
         changed = {}
         for name, admin_slot, oper_slot in self.plan.statuses:
             admin, oper = filled[admin_slot], filled[oper_slot]

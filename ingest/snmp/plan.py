@@ -57,16 +57,21 @@ class Plan:
     linear_voids: Float64s
     computed: tuple[Computed, ...]
     statuses: tuple[tuple[str, int, int], ...]
+    status_slots: tuple[int, ...]
 
     def take(self, varbinds: Sequence[codec.Varbind], filled: list[float]) -> int:
         """Put an answer into the slots `filled`; answers how many of its varbinds the device has no value for."""
-        slots, missing = self.slots, 0
+        slots, missing, from_bytes = self.slots, 0, int.from_bytes
         for name, tag, content in varbinds:
             slot = slots.get(name)
             if slot is None:
                 continue
-            if tag in _UNSIGNED:
-                filled[slot] = int.from_bytes(content, "big")
+            # Most of what is read, without a call; the odd sizes that number() knows of go there.
+            if tag in _UNSIGNED or (tag == codec.COUNTER32 and len(content) <= 5):
+                filled[slot] = from_bytes(content, "big")
+                continue
+            if tag == codec.INTEGER:
+                filled[slot] = from_bytes(content, "big", signed=True)
                 continue
             number = values.number(tag, content)
             if number is not None:
@@ -158,6 +163,11 @@ def bare_plan(labels: Mapping[str, str]) -> Plan:
 def _finish(draft: _Draft, labels: Mapping[str, str]) -> Plan:
     own = [encode_labels(labels_of({**labels, METRIC: name})) for name in OWN_METRICS]
     first = len(draft.linear)
+    statuses = tuple(
+        (name, found["admin_status"], found["oper_status"])
+        for name, found in draft.statuses.items()
+        if len(found) == len(STATUS_COLUMNS)
+    )
     return Plan(
         names=tuple(draft.names),
         slots=draft.names,
@@ -171,11 +181,8 @@ def _finish(draft: _Draft, labels: Mapping[str, str]) -> Plan:
             Computed(first + place, expression, when, slots, constants)
             for place, (_, expression, when, slots, constants) in enumerate(draft.computed)
         ),
-        statuses=tuple(
-            (name, found["admin_status"], found["oper_status"])
-            for name, found in draft.statuses.items()
-            if len(found) == len(STATUS_COLUMNS)
-        ),
+        statuses=statuses,
+        status_slots=tuple(slot for _, *slots in statuses for slot in slots),
     )
 
 
