@@ -15,9 +15,11 @@ from app.promql.groups import Groups, dropping, group_by, keeping
 from app.promql.nodes import Aggregate
 from app.promql.quantile import quantile_of_columns, warn_of_quantile
 from app.promql.sums import Rows, add_segments, reduce_segments
-from app.promql.vectors import Bools, Vectors, drop_empty, no_vectors
+from app.promql.vectors import Bools, Vectors, drop_empty, in_order_of_labels, no_vectors
 
 Reduction = Callable[[Vectors, Groups], Float64s]
+
+CHOICES = frozenset({"topk", "bottomk", "limitk"})
 
 _INT64_LIMIT = float(2**63)
 
@@ -37,12 +39,15 @@ def aggregate(
     if node.op == "count_values":
         assert isinstance(param, str)
         return _count_values(node, vectors, param)
-    if isinstance(param, np.ndarray) and node.op != "quantile":
+    if isinstance(param, np.ndarray) and node.op in CHOICES:
         _check_count(param)
     if not len(vectors):
         return vectors
+    if node.op in CHOICES:
+        # Of equals the first by its labels, wherever the source keeps it.
+        vectors = in_order_of_labels(vectors)
     groups = group_by(vectors.labels, (dropping if node.without else keeping)(node.labels))
-    if node.op in ("topk", "bottomk", "limitk"):
+    if node.op in CHOICES:
         assert isinstance(param, np.ndarray)
         return _choose(node.op, vectors, groups, param, is_instant=is_instant)
     if node.op == "quantile":

@@ -36,7 +36,7 @@ from app.promql.parse import parse
 from app.promql.reading import Reading
 from app.promql.result import Matrix, RawMatrix, Result, Scalar, String, Vector
 from app.promql.select import SeriesSource
-from app.promql.vectors import Grid, Vectors, drop_empty
+from app.promql.vectors import Grid, Vectors, drop_empty, in_order_of_labels
 from app.promql.windows import Edges, Windows
 
 
@@ -81,10 +81,7 @@ def query_range(
         if not isinstance(value, Vectors):
             assert isinstance(value, np.ndarray)
             return Matrix([()], grid.ts_ms, value[None, :], warnings)
-        value = drop_empty(value)
-        order = sorted(range(len(value)), key=value.labels.__getitem__)
-        if order != list(range(len(value))):
-            value = value.take(np.array(order, dtype=np.intp))
+        value = in_order_of_labels(drop_empty(value))
         return Matrix(value.labels, grid.ts_ms, value.values, warnings)
 
 
@@ -123,9 +120,8 @@ class Evaluation:
     def _latest(self, node: Selector, grid: Grid, *, as_time: bool) -> Vectors:
         times_ms = self._ends(node.at, node.offset_ms, grid)
         found = self._reading.latest(node.matchers, times_ms, self.limits.lookback_ms, as_time=as_time)
-        if not grid.is_instant:
-            return found
-        return found.take(np.array(sorted(range(len(found)), key=found.labels.__getitem__), dtype=np.intp))
+        # The order of an instant answer is the caller's to see; a range answer is sorted at the end.
+        return in_order_of_labels(found) if grid.is_instant else found
 
     def _range(self, node: RangeSelector, grid: Grid) -> Ranges:
         selector = node.selector

@@ -99,6 +99,12 @@ def without_name(labels: Labels) -> Labels:
     return tuple(pair for pair in labels if pair[0] not in METADATA_LABELS)
 
 
+def in_order_of_labels(vectors: Vectors) -> Vectors:
+    """The series sorted by their labels."""
+    order = sorted(range(len(vectors)), key=vectors.labels.__getitem__)
+    return vectors if order == list(range(len(vectors))) else vectors.take(np.array(order, dtype=np.intp))
+
+
 def drop_empty(vectors: Vectors) -> Vectors:
     """The series that have a point at some step."""
     if vectors.is_full and vectors.values.shape[1]:
