@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 
 from app.auth.operator import operator_of
+from app.auth.sealing import open_keyring
 from app.auth.tokens import viewer_for_token
 from app.demo.network import build_network
 from app.demo.ports import reserve_ports
@@ -19,13 +20,20 @@ from app.notify.base import open_outbound
 from app.queries import channels, devices, sites, tenants, tokens, users
 from app.settings import Settings
 from tests.factories.database import RolledBackDatabase
+from tests.factories.servers import SECRET_KEY
 
 URL = "http://127.0.0.1:8050"
 
 
+@pytest.fixture(autouse=True)
+def opened() -> None:
+    """What a process opens before it seeds, besides its connections."""
+    open_keyring(SECRET_KEY)
+    open_outbound(Settings.from_env({}))
+
+
 @pytest.fixture
 def made(db: RolledBackDatabase, valkey: Redis, tmp_path: Path) -> Path:
-    open_outbound(Settings.from_env({}))
     seed(tmp_path, URL)
     return tmp_path
 
@@ -82,7 +90,6 @@ def test_made_again_it_changes_nothing(made: Path):
 
 
 def test_lost_credentials_are_replaced(own_db: str, valkey: Redis, tmp_path: Path):
-    open_outbound(Settings.from_env({}))
     seed(tmp_path, URL)
     lost = credentials(tmp_path)
     (tmp_path / "credentials.json").unlink()
