@@ -68,7 +68,7 @@ def rates(
 def uptime_restarted(previous_ticks: float, current_ticks: float, *, elapsed_s: float) -> bool:
     """Whether a device restarted between two readings of sysUpTime (hundredths of a second in 32 bits).
 
-    The count starts anew after 497 days without a restart; that is told by its having been due to, give or take a tenth.
+    The count starts anew after 497 days without a restart: it is none if it was due to, give or take a tenth.
     """
     if current_ticks >= previous_ticks:
         return False

@@ -9,6 +9,7 @@ from typing import Final
 
 from app import clock
 from app.domain.inventory import Discovery, PollOutcome, PollTarget
+from app.domain.rates import uptime_restarted
 from app.domain.samples import Batch
 from ingest.snmp import codec
 from ingest.snmp.client import Agent, AgentError, Client, NoAnswer
@@ -21,9 +22,6 @@ from ingest.snmp.survey import survey
 SURVEY_EVERY_S: Final = 3600.0
 # Values that vanish without a word of the agent are a reason to look again, but not all the time.
 SURVEY_AGAIN_S: Final = 600.0
-# sysUpTime counts hundredths of a second in 32 bits: near its end it starts anew without a restart.
-TICKS: Final = 2**32
-NEAR_WRAP: Final = TICKS - 2 * 86_400 * 100
 BOOT_JITTER: Final = timedelta(seconds=30)
 
 
@@ -48,7 +46,7 @@ class PolledDevice:
     plan: Plan | None = None
     surveyed_s: float = float("-inf")
     vanished: bool = False
-    _head: tuple[float, float, float] | None = None
+    _head: tuple[tuple[float, float, float], float] | None = None
     _booted_at: datetime | None = None
     _statuses: dict[str, tuple[str, str]] = field(default_factory=dict)
     _read_statuses: list[float] = field(default_factory=list)
@@ -151,13 +149,14 @@ class PolledDevice:
 
     def _has_changed(self, filled: Sequence[float]) -> bool:
         """Whether the device restarted or its interfaces changed since the last poll; remembers what it says now."""
-        head = (filled[0], filled[1], filled[2])
-        before, self._head = self._head, head
+        head, read_s = (filled[0], filled[1], filled[2]), clock.monotonic_s()
+        before, self._head = self._head, (head, read_s)
         if before is None:
             return False
-        up_before, up_now = before[0], head[0]
-        has_restarted = up_now < up_before < NEAR_WRAP
-        return has_restarted or any(a != b for a, b in zip(before[1:], head[1:], strict=True) if a == a and b == b)  # noqa: PLR0124  NaN: not told
+        if uptime_restarted(before[0][0], head[0], elapsed_s=read_s - before[1]):
+            return True
+        changes = zip(before[0][1:], head[1:], strict=True)
+        return any(old != new for old, new in changes if old == old and new == new)  # noqa: PLR0124  NaN: not told
 
     def _outcome(self, filled: Sequence[float] | None, error: str) -> PollOutcome:
         now = clock.utc_now()
