@@ -6,7 +6,7 @@ What never changes is encoded once; the rest is computed for a whole device at t
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,6 +58,7 @@ class Moving:
 
 # A whole varbind where the value never changes, else where to find the value.
 Content = bytes | Moving
+COUNTERS: Final = ("in_octets", "out_octets", "in_packets", "out_packets", "in_errors", "out_discards")
 
 
 class Mib:
@@ -97,19 +98,26 @@ class Mib:
             return content
         if not 0 <= now_ms - self._as_of_ms < FRESH_MS:
             self._as_of_ms = now_ms
-            self._values = moving_values(self.readings, self.device, now_ms)
+            self._values = moving_values(self.readings, self.device, now_ms, self._values)
         value = self._values[content.column][content.row]
         return encode_varbind(self.names[place], encode_value(content.tag, value))
 
 
-def moving_values(readings: Readings, device: Device, now_ms: int) -> dict[str, list[int]]:
-    """Every column of changing values of a device at one moment."""
+def moving_values(
+    readings: Readings, device: Device, now_ms: int, before: Mapping[str, list[int]] | None = None
+) -> dict[str, list[int]]:
+    """Every column of changing values of a device at one moment; `before` are those that were told last."""
     ts_ms = np.array([now_ms], dtype=np.int64)
     ports = readings.ports(device, ts_ms)
     values = {name: column[0].tolist() for name, column in vars(ports).items()}
-    for name in ("in_octets", "out_octets", "in_packets", "out_packets", "in_errors", "out_discards"):
-        values[name + "_32"] = [value % LIMIT_32 for value in values[name]]
     uptime = int(readings.uptime_ms(device, ts_ms)[0]) // 10 % LIMIT_32
+    if before and before["uptime"][0] <= uptime:
+        # An incident that is told of late, or the last digit of a large sum, must not make a counter go back:
+        # whoever polls it would take that for a restart and the whole count for traffic.
+        for name in COUNTERS:
+            values[name] = [max(pair) for pair in zip(before[name], values[name], strict=True)]
+    for name in COUNTERS:
+        values[name + "_32"] = [value % LIMIT_32 for value in values[name]]
     return values | {
         "uptime": [uptime],
         "cpu": readings.cpu_percent(device, ts_ms)[0].tolist(),
