@@ -45,10 +45,10 @@ def create(viewer: Viewer, *, email: str, name: str, role: str, password: str | 
     require(viewer, WRITE, "users")
     email = _checked_email(email)
     _check_name(name)
-    _check_may_give(viewer, role)
     given = password or secrets.token_urlsafe(12)
     hashed = hash_password(given)
     with platform_session() as session:
+        _check_may_give(session, viewer, role)
         user = session.scalar(select(UserRow).where(UserRow.email == email))
         is_new = user is None
         if user is None:
@@ -66,11 +66,11 @@ def set_role(viewer: Viewer, user_id: int, role: str) -> None:
     """Give a person another role; their sessions here end, so that the new role begins with a new sign-in."""
     require(viewer, WRITE, "users")
     _check_not_self(viewer, user_id)
-    _check_may_give(viewer, role)
     with platform_session() as session:
         membership = _membership(session, viewer, user_id)
         before = membership.role
-        _check_may_give(viewer, before)
+        for each in (before, role):
+            _check_may_give(session, viewer, each)
         if before == Role.ADMIN and role != Role.ADMIN:
             _check_other_admin(session, viewer, user_id)
         membership.role = role
@@ -132,7 +132,7 @@ def remove(viewer: Viewer, user_id: int) -> None:
     _check_not_self(viewer, user_id)
     with platform_session() as session:
         membership = _membership(session, viewer, user_id)
-        _check_may_give(viewer, membership.role)
+        _check_may_give(session, viewer, membership.role)
         _check_other_admin(session, viewer, user_id)
         session.delete(membership)
         end_sessions(session, user_id, tenant=viewer.tenant)
@@ -174,9 +174,9 @@ def _check_name(name: str) -> None:
         raise InvalidInput("name", f"must be 1 to {MOST_NAME} printable characters")
 
 
-def _check_may_give(viewer: Viewer, role: str) -> None:
+def _check_may_give(session: Session, viewer: Viewer, role: str) -> None:
     """Nobody gives (or takes) rights that they do not have; raises InvalidInput for a role that does not exist."""
-    for noun, verb in grants_of_role(viewer, role):
+    for noun, verb in grants_of_role(session, viewer, role):
         if not may(viewer, verb, noun):
             raise Forbidden(f"The role {role} may {verb} {noun}, which you may not yourself.")
 
@@ -195,7 +195,7 @@ def _membership(session: Session, viewer: Viewer, user_id: int) -> MembershipRow
 
 def _own_account(session: Session, viewer: Viewer, user_id: int) -> UserRow:
     """The account, when this tenant may decide about it."""
-    _check_may_give(viewer, _membership(session, viewer, user_id).role)
+    _check_may_give(session, viewer, _membership(session, viewer, user_id).role)
     user = session.get_one(UserRow, user_id)
     if viewer.is_platform_admin:
         return user

@@ -30,10 +30,9 @@ def role(viewer: Viewer, name: str) -> RoleTable:
     raise NotFound(f"There is no role {name}.")
 
 
-def grants_of_role(viewer: Viewer, name: str) -> frozenset[tuple[str, str]]:
-    """What the role grants in the viewer's tenant; raises InvalidInput when there is no such role."""
-    with tenant_session(viewer.tenant) as session:
-        own = session.scalar(select(RoleRow.grants).where(RoleRow.tenant_id == viewer.tenant, RoleRow.name == name))
+def grants_of_role(session: Session, viewer: Viewer, name: str) -> frozenset[tuple[str, str]]:
+    """What the role grants in the viewer's tenant, read in the caller's transaction; raises InvalidInput if unknown."""
+    own = session.scalar(select(RoleRow.grants).where(RoleRow.tenant_id == viewer.tenant, RoleRow.name == name))
     if own is not None:
         return frozenset((noun, verb) for noun, verb in own)
     if name not in set(Role):
