@@ -1,4 +1,4 @@
-"""gunicorn for live updates: `gunicorn --config deploy/gunicorn_push.py wsgi:push`."""
+"""gunicorn for live updates: `gunicorn --config deploy/gunicorn_push.py asgi:push`."""
 
 from __future__ import annotations
 

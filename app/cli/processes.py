@@ -26,7 +26,7 @@ def web() -> None:
 @click.command()
 def push() -> None:
     """Serve live updates on the port after WATCHFLOOR_PORT."""
-    _gunicorn("gunicorn_push.py", "wsgi:push")
+    _gunicorn("gunicorn_push.py", "asgi:push")
 
 
 @click.command()
@@ -60,6 +60,9 @@ def _main_of(module: str) -> Callable[..., None]:
 def _gunicorn(config: str, application: str) -> None:
     """Become gunicorn. Its configuration reads the settings itself."""
     settings = Settings.from_env()
-    environment = settings.environment(home_of(settings).metrics)
+    # Started on its own (not by `up`) it may be the first in this home.
+    home = home_of(settings).prepare()
+    home.metrics.mkdir(mode=0o700, parents=True, exist_ok=True)
+    environment = settings.environment(home.metrics)
     command = [sys.executable, "-m", "gunicorn", "--config", str(DEPLOY / config), application]
     os.execve(command[0], command, environment)  # noqa: S606  no shell, our own command

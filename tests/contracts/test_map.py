@@ -17,7 +17,7 @@ A door parses, calls one query or action, and answers.
 
 def map_of_tree() -> str:
     """The text that docs/map.md should have."""
-    lines = [HEAD, "| file | what it knows |", "| --- | --- |", _line(ROOT / "wsgi.py")]
+    lines = [HEAD, "| file | what it knows |", "| --- | --- |", _line(ROOT / "wsgi.py"), _line(ROOT / "asgi.py")]
     for folder in FOLDERS:
         lines += [_line(path) for path in sorted((ROOT / folder).rglob("*.py")) if path.read_text().strip()]
     return "\n".join(lines) + "\n"

