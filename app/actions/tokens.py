@@ -14,7 +14,7 @@ from app.auth.permissions import require
 from app.auth.tokens import new_secret
 from app.clock import utc_now
 from app.domain.access import ApiToken
-from app.domain.tenancy import ADMIN, TABLE_NOUNS, WRITE, Scope, Viewer
+from app.domain.tenancy import ACCESS_NOUNS, TABLE_NOUNS, WRITE, Scope, Viewer
 from app.errors import InvalidInput, NotFound
 from app.queries.tokens import token_of
 from models.access import TokenRow
@@ -39,14 +39,13 @@ def create(
     expires_at: datetime | None = None,
     source_ranges: Iterable[str] = (),
 ) -> NewToken:
-    """Make a token of the viewer's tenant; one with the scope admin only by who may administer everything."""
+    """Make a token of the viewer's tenant; nobody makes one that may more than they do themselves."""
     require(viewer, WRITE, "tokens")
     if not 1 <= len(name) <= 100 or not name.isprintable():
         raise InvalidInput("name", "must be 1 to 100 printable characters")
     wanted = _checked_scopes(scopes)
-    if Scope.ADMIN in wanted:
-        for noun in TABLE_NOUNS:
-            require(viewer, ADMIN, noun)
+    for scope in wanted:
+        _check_may_give(viewer, scope)
     if expires_at is not None and (expires_at.tzinfo is None or expires_at <= utc_now()):
         raise InvalidInput("expires_at", "must be a time to come, with its zone")
     new = new_secret()
@@ -81,6 +80,14 @@ def revoke(viewer: Viewer, token_id: int) -> None:
         if row.revoked_at is None:
             row.revoked_at = utc_now()
             record(session, viewer, action="revoke", noun="tokens", object_id=row.id, before={"name": row.name})
+
+
+def _check_may_give(viewer: Viewer, scope: Scope) -> None:
+    if scope == Scope.INGEST:
+        return
+    for noun in TABLE_NOUNS:
+        if scope == Scope.ADMIN or noun not in ACCESS_NOUNS:
+            require(viewer, scope, noun)
 
 
 def _checked_scopes(scopes: Iterable[Scope | str]) -> list[Scope]:
