@@ -7,8 +7,11 @@ from typing import Final
 from app.domain.alerting.alert import Severity
 from app.domain.alerting.rules import Rule, RuleGroup
 
-# "Was this port in use lately?" as instant looks back: cheap, where a range over a day would read every sample of it.
-WAS_UP: Final = " or ".join(f"ifOperStatus offset {back} == 1" for back in ("1m", "5m", "30m", "2h", "6h", "1d"))
+# "Was this port in use lately?" as looks back at single moments: cheap, where a range over a day would read every
+# sample of it. Each look is about three times as far as the one before, so a port that was in use for twice as long
+# as it is down now is always found.
+LOOKS_BACK: Final = ("1m", "4m", "12m", "40m", "2h", "6h", "1d")
+WAS_UP: Final = " or ".join(f"ifOperStatus offset {back} == 1" for back in LOOKS_BACK)
 
 DEVICE_UNREACHABLE: Final = Rule(
     name="DeviceUnreachable",
@@ -88,7 +91,10 @@ REBOOT: Final = Rule(
     expr="device_uptime_seconds < 600 and on (device) (device_uptime_seconds offset 15m > 600)",
     severity=Severity.WARNING,
     alert_class="restart",
-    annotations={"summary": "{{ $labels.device }} restarted {{ $value | humanizeDuration }} ago"},
+    annotations={
+        "summary": "{{ $labels.device }} restarted",
+        "description": "It has been up for less than ten minutes, and for longer a quarter of an hour ago.",
+    },
 )
 
 NO_DATA: Final = Rule(
