@@ -1,7 +1,7 @@
 """The data path end to end: CPU seconds per million samples, beside a raw COPY into a narrow indexed table.
 
-The COPY is measured in the same run. Counted are all our processes: web, Valkey, the drain worker and Postgres. The load generator is this process and is
-not. Series are known beforehand, as they are on any day but the first.
+The COPY is measured in the same run. Counted are all our processes: web, Valkey, the drain worker and Postgres; the
+load generator is this process and is not. Series are known beforehand, as they are on any day but the first.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import re2
@@ -23,7 +24,7 @@ Labels = tuple[tuple[str, str], ...]
 def labels_of(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:
     """The labels in canonical form: sorted by name, empty values left out."""
     items = pairs.items() if isinstance(pairs, Mapping) else pairs
-    return tuple(sorted((name, value) for name, value in items if value))
+    return tuple(sorted([pair for pair in items if pair[1]]))
 
 
 def value_of(labels: Labels, name: str) -> str:
@@ -86,7 +87,7 @@ def encode_labels(labels: Labels) -> bytes:
     Canonical when `labels` come from labels_of(). A well-formed remote-write series therefore carries its own
     key, byte for byte (prometheus/prompb types.proto: TimeSeries.labels = 1, Label.name = 1, Label.value = 2).
     """
-    return b"".join(encode_label(name.encode(), value.encode()) for name, value in labels)
+    return b"".join([_encoded(name, value) for name, value in labels])
 
 
 def encode_label(name: bytes, value: bytes) -> bytes:
@@ -140,6 +141,12 @@ def _fault_of(name: str, value: str) -> str | None:
         return f"a label value longer than {LONGEST_VALUE} characters"
     # jsonb cannot hold it, and no exporter means it.
     return "a NUL character in a label" if "\0" in name or "\0" in value else None
+
+
+@lru_cache(maxsize=65_536)
+def _encoded(name: str, value: str) -> bytes:
+    """A series has labels of its own, but shares each of them with many: encoding them anew is most of the work."""
+    return encode_label(name.encode(), value.encode())
 
 
 def length(size: int) -> bytes:

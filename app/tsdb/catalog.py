@@ -47,7 +47,7 @@ def series_places(tenant: TenantId, keys: Sequence[bytes]) -> tuple[Int64s, dict
     One round trip for all unknown keys of a request.
     """
     known = _places_of(tenant)
-    places = np.array(list(map(known.get, keys, repeat(-1))), dtype=np.int64)
+    places = np.fromiter(map(known.get, keys, repeat(-1)), np.int64, len(keys))
     unknown = np.flatnonzero(places < 0).tolist()
     return (places, _resolve(tenant, known, keys, places, unknown)) if unknown else (places, {})
 

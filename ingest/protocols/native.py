@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from app.domain.labels import METRIC, encode_labels, labels_of
-from app.domain.samples import Batch, Rejection
+from app.domain.samples import Batch, Int64s, Rejection
 from app.errors import DecodeError
 
 PROTOCOL: Final = "ingest"
@@ -36,10 +36,13 @@ class Row(msgspec.Struct):
 
 
 class Column(msgspec.Struct):
-    """One series as most write it: times in ms, values as numbers."""
+    """One series as most write it: times in ms, values as numbers.
+
+    The times stay text at first, for an agent's series mostly have the same ones.
+    """
 
     metric: str
-    ts: list[int]
+    ts: msgspec.Raw
     values: list[float]
     labels: dict[str, str] = {}
 
@@ -72,12 +75,13 @@ class Parsed(NamedTuple):
 
     item: int
     key: bytes
-    ts_ms: Sequence[int]
+    ts_ms: Int64s
     values: Sequence[float]
 
 
 _read_body = msgspec.json.Decoder(Body).decode
 _read_loose_body = msgspec.json.Decoder(LooseBody).decode
+_read_times = msgspec.json.Decoder(list[int]).decode
 _read_row = msgspec.json.Decoder(Row).decode
 _read_column = msgspec.json.Decoder(LooseColumn).decode
 
@@ -152,11 +156,16 @@ def _of_rows(rows: Iterable[tuple[int, Row]], rejected: list[Rejection]) -> Batc
 def _even(columns: Sequence[Column], rejected: list[Rejection]) -> list[Parsed]:
     """The columns that have as many times as values."""
     good = []
+    read: dict[bytes, Int64s] = {}
     for index, column in enumerate(columns):
-        if len(column.ts) == len(column.values):
-            good.append(Parsed(index, _key(column.metric, column.labels), column.ts, column.values))
+        text = bytes(column.ts)
+        ts_ms = read.get(text)
+        if ts_ms is None:
+            ts_ms = read[text] = np.array(_read_times(text), dtype=np.int64)
+        if len(ts_ms) == len(column.values):
+            good.append(Parsed(index, _key(column.metric, column.labels), ts_ms, column.values))
         else:
-            rejected.append(_uneven(index, column))
+            rejected.append(_uneven(index, len(ts_ms), len(column.values)))
     return good
 
 
@@ -169,7 +178,7 @@ def _good_columns(items: Sequence[msgspec.Raw], rejected: list[Rejection]) -> li
             rejected.append(Rejection(index, str(error)))
             continue
         if len(column.ts) != len(column.values):
-            rejected.append(_uneven(index, column))
+            rejected.append(_uneven(index, len(column.ts), len(column.values)))
             continue
         ts_ms, values = [], []
         for moment, value in zip(column.ts, column.values, strict=True):
@@ -180,7 +189,7 @@ def _good_columns(items: Sequence[msgspec.Raw], rejected: list[Rejection]) -> li
                 continue
             ts_ms.append(pair[0])
             values.append(pair[1])
-        good.append(Parsed(index, _key(column.metric, column.labels), ts_ms, values))
+        good.append(Parsed(index, _key(column.metric, column.labels), np.array(ts_ms, dtype=np.int64), values))
     return good
 
 
@@ -190,20 +199,20 @@ def _of_columns(columns: Sequence[Parsed], rejected: list[Rejection]) -> Batch:
     return Batch(
         keys=[column.key for column in columns],
         series=np.repeat(np.arange(len(columns), dtype=np.int32), sizes),
-        ts_ms=np.fromiter(chain.from_iterable(column.ts_ms for column in columns), np.int64, total),
+        ts_ms=np.concatenate([column.ts_ms for column in columns]) if columns else np.empty(0, dtype=np.int64),
         values=np.fromiter(chain.from_iterable(column.values for column in columns), np.float64, total),
         positions=np.repeat(np.array([column.item for column in columns], dtype=np.int32), sizes),
         rejected=rejected,
     )
 
 
-def _uneven(index: int, column: Column | LooseColumn) -> Rejection:
-    times, values = len(column.ts), len(column.values)
+def _uneven(index: int, times: int, values: int) -> Rejection:
     return Rejection(index, f"{times} times but {values} values", max(times, values))
 
 
 def _key(metric: str, labels: dict[str, str]) -> bytes:
-    return encode_labels(labels_of({**labels, METRIC: metric}))
+    labels[METRIC] = metric
+    return encode_labels(labels_of(labels))
 
 
 def _time(ts: int | float | str) -> int:
