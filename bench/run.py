@@ -1,7 +1,7 @@
 """`make bench`: runs every benchmark beside this file, prints one table, writes bench/results.json.
 
-A benchmark is a module with `main() -> list[dict]`; each dict is one row: `name`, `value`, `unit`, and where there is one
-a `ratio` to the reference of the same run, its `limit`, and a `note`.
+A benchmark is a module with `main() -> list[dict]`; each dict is one row: `name`, `value`, `unit`, and where there is
+one a `ratio` to the reference of the same run, its `limit`, and a `note`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from threading import Event
-from types import TracebackType
 from typing import Any
 
 from redis import Redis
@@ -57,15 +56,13 @@ class JobWorker(SimpleWorker):
         selfmetrics.JOBS.labels(name, "done" if is_done else "failed").inc()
         return is_done
 
-
-def explain_failure(job: Job, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> bool:
-    """One line for what the program raised on purpose, a stack for everything else; answers no other handler's need."""
-    facts = {"job": job.func_name, **(job.kwargs or {})}
-    if isinstance(error, WatchfloorError):
-        log.warning("job failed: %s", error, extra=facts)
-    else:
-        log.error("job failed", exc_info=(kind, error, traceback), extra=facts)
-    return False
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """One line for what the program raised on purpose, a stack for everything else."""
+        facts = {"job": job.func_name, **(job.kwargs or {})}
+        if isinstance(exc_info[1], WatchfloorError):
+            log.warning("job failed: %s", exc_info[1], extra=facts)
+        else:
+            log.error("job failed", exc_info=exc_info, extra=facts)
 
 
 def main(settings: Settings, queues: Sequence[str]) -> None:
@@ -96,8 +93,6 @@ def _options(redis_url: str) -> dict[str, Any]:
         # Its own connections: the worker changes their time limits to wait for jobs.
         "connection": Redis.from_url(redis_url, socket_connect_timeout=2),
         "serializer": JSONSerializer,
-        "exception_handlers": [explain_failure],
-        "disable_default_exception_handler": True,
         "maintenance_interval": MAINTENANCE_S,
         "worker_ttl": WORKER_TTL_S,
         "log_job_description": False,
