@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app import jobs, live
 from app.actions.audit import record
 from app.actions.interfaces import store_interfaces
-from app.actions.links import store_neighbours
+from app.actions.links import adopt_links, store_neighbours
 from app.auth.permissions import require
 from app.domain.inventory import Device, DeviceFields, DeviceState, Discovery, PollOutcome, check_address, check_name
 from app.domain.tenancy import WRITE, TenantId, Viewer
@@ -148,6 +148,7 @@ def record_discovery(tenant: TenantId, device_id: int, *, found: Discovery, at: 
         row.discovered_at = at
         has_changed |= store_interfaces(session, tenant, device_id, found=found.interfaces, at=at)
         store_neighbours(session, tenant, device_id, neighbours=found.neighbours, at=at)
+        adopt_links(session, row)
         name = row.name
     if has_changed or is_first:
         announce(tenant, [name])

@@ -69,6 +69,26 @@ def store_neighbours(
     session.flush()
 
 
+def adopt_links(session: Session, device: DeviceRow) -> None:
+    """Let links that others told of find this device and its ports, which were not known when they told."""
+    query = select(LinkRow).where(
+        LinkRow.tenant_id == device.tenant_id, LinkRow.b_interface_id.is_(None), LinkRow.a_device_id != device.id
+    )
+    names = {name for known in (device.name, device.sys_name) for name in _spellings(known)}
+    for row in session.scalars(query):
+        if row.b_device_id is None and not names.isdisjoint(_spellings(row.b_device_name)):
+            row.b_device_id = device.id
+        if row.b_device_id == device.id:
+            told = Neighbour("", row.b_device_name, "", row.b_interface_name)
+            row.b_interface_id = _port_id(session, TenantId(device.tenant_id), device.id, told)
+    session.flush()
+
+
+def _spellings(name: str) -> set[str]:
+    """A name as it is and without its domain, in small letters."""
+    return {name.lower(), name.lower().partition(".")[0]} - {""}
+
+
 def _find_or_add(
     session: Session,
     known: dict[tuple[int, str, str, str], LinkRow],

@@ -240,7 +240,7 @@ def _interface_called(
         lambda port: told in (port.name, port.description),
         lambda port: kind == PORT_MAC and port.mac == told,
         lambda port: kind == PORT_ALIAS and port.alias == told,
-        lambda port: kind == PORT_LOCAL and str(port.if_index) == told,
+        lambda port: kind in (PORT_LOCAL, None) and str(port.if_index) == told,
         lambda port: bool(text) and text in (port.name, port.description),
     ]
     for is_it in ways:

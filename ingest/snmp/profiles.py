@@ -177,9 +177,8 @@ def _compose(name: str, files: Mapping[str, ProfileFile]) -> Profile:
 def _chain(name: str, files: Mapping[str, ProfileFile], above: tuple[str, ...]) -> list[ProfileFile]:
     """The file and all that it extends, the special before the general, each once."""
     if name not in files or name in above:
-        raise InvalidInput(
-            "extends", f"{name!r} is no other profile" if name not in files else f"{name} extends itself"
-        )
+        why = f"{name!r} is no other profile" if name not in files else f"{name} extends itself"
+        raise InvalidInput(f"{above[-1]}.yaml extends" if above else "extends", why)
     chain = [files[name]]
     for base in files[name].extends:
         chain += [file for file in _chain(base, files, (*above, name)) if file not in chain]

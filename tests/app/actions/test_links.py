@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from app.actions.devices import record_discovery
+from app.actions.devices import create_device, record_discovery
 from app.actions.links import FORGET_AFTER, delete_link
 from app.clock import utc_now
-from app.domain.inventory import DeviceFacts, Discovery, InterfaceFacts, Neighbour
+from app.domain.inventory import DeviceFacts, DeviceFields, Discovery, InterfaceFacts, Neighbour
 from app.errors import Forbidden, NotFound
 from app.queries.links import link, links
 from tests.factories.cast import Cast
@@ -41,6 +41,20 @@ def test_two_reports_are_one_confirmed_link(
     discover(edge, cast.alice, "Gi1", "Gi2", neighbours=(Neighbour("Gi1", "core-1", "", "Te1"),))
     [both] = links(cast.vera, device="edge-1")
     assert (both.id, both.is_confirmed) == (found.id, True)
+
+
+def test_a_link_finds_its_other_side_when_that_is_discovered_later(cast: Cast, valkey: Redis) -> None:
+    core, edge = create_network(cast.alice, "core-1", "edge-1")
+    far = (Neighbour("Te1", "edge-1", "", "Gi1"), Neighbour("Te2", "late.example.net", "", "Gi1"))
+    discover(core, cast.alice, "Te1", "Te2", neighbours=far)
+    discover(edge, cast.alice, "Gi1")
+    late = create_device(cast.alice, DeviceFields(name="late"))
+    discover(late, cast.alice, "Gi1")
+    discover(edge, cast.alice, "Gi1", neighbours=(Neighbour("Gi1", "core-1", "", "Te1"),))
+    assert {(each.b_device, each.b_interface, each.is_b_watched, each.is_confirmed) for each in links(cast.vera)} == {
+        ("edge-1", "Gi1", True, True),
+        ("late", "Gi1", True, False),
+    }
 
 
 def test_a_port_may_have_two_neighbours_that_we_do_not_watch(cast: Cast, valkey: Redis) -> None:
