@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Final
 
-from callbacks import explore, floor
+from callbacks import alerts, explore, floor
 
 CALLBACKS: Final[tuple[ModuleType, ...]] = (
     floor,
+    alerts,
     explore,
 )

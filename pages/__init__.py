@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Final
 
-from pages import explore, floor
+from pages import alerts, explore, floor
 
 PAGES: Final[tuple[ModuleType, ...]] = (
     floor,
+    alerts,
     explore,
 )

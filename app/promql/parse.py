@@ -48,6 +48,7 @@ _MATCH_OPS = {
     "Re": MatchOp.REGEX,
     "NotRe": MatchOp.NOT_REGEX,
 }
+_CONDITIONS = frozenset({"and", "unless", "==", "!=", ">", "<", ">=", "<="})
 _MANY = {"ManyToOne": "left", "OneToMany": "right"}
 
 
@@ -63,6 +64,22 @@ def parse_selector(expr: str) -> tuple[Matcher, ...]:
     if not isinstance(node, Selector):
         raise QueryError("parse error: expected an instant vector selector")
     return node.matchers
+
+
+def measured_side(expr: str) -> tuple[str, float | None]:
+    """What a rule's condition measures, and the number it compares that with (None where there is none).
+
+    `rate(x[5m]) > 5 and on (device) up == 1` measures `rate(x[5m])` against 5: the part worth a chart.
+    """
+    tree = _grammar_tree(expr)
+    limit: float | None = None
+    while isinstance(tree, grammar.ParenExpr) or (isinstance(tree, grammar.BinaryExpr) and str(tree.op) in _CONDITIONS):
+        if isinstance(tree, grammar.BinaryExpr):
+            limit = tree.rhs.val if isinstance(tree.rhs, grammar.NumberLiteral) else limit
+            tree = tree.lhs
+        else:
+            tree = tree.expr
+    return str(tree.prettify()), limit
 
 
 def format_query(expr: str) -> str:

@@ -1,0 +1,199 @@
+/* Triage in the browser: the cursor, the keys, and their effect at once; the server confirms or takes it back. */
+(function () {
+  "use strict";
+  const wf = window.watchfloor;
+  const WORDS = { critical: "Critical", major: "Major", minor: "Minor", warning: "Warning", unknown: "Unknown" };
+  const INVERSE = { ack: "unack", snooze: "unsnooze", assign: "assign" };
+  const DONE = { ack: "acknowledged", unack: "no longer acknowledged", snooze: "snoozed", unsnooze: "awake again", assign: "assigned", resolve: "resolved" };
+  const UNDO_MS = 10000;
+  let api = null, cursor = null, last = null, number = 0, undoTimer = 0, selTimer = 0;
+  const el = (name, props, ...children) => window.React.createElement(name, props, ...children);
+  const cells = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
+  const byId = (id) => document.getElementById(id);
+
+  const age = (ms) => {
+    const s = Math.max(0, Math.floor((Date.now() - ms) / 1000));
+    if (s < 60) return s + " s";
+    if (s < 3600) return Math.floor(s / 60) + " min";
+    if (s < 86400) return Math.floor(s / 3600) + " h " + String(Math.floor((s % 3600) / 60)).padStart(2, "0") + " m";
+    return Math.floor(s / 86400) + " d";
+  };
+  cells.AgeCell = (props) => el("span", { "data-since": props.value }, age(props.value));
+  cells.OwnerCell = (props) => el("span", { className: "row alerts-owner" }, props.data.status === "snoozed" ? el("span", { className: "i i-bell-off", title: "Snoozed" }) : null,
+    props.data.status === "acknowledged" ? el("span", { className: "i i-check", title: "Acknowledged" }) : null, props.value || "—");
+  cells.AlertCell = (props) => {
+    const { severity, summary, device, interface: port, since } = props.data;
+    return el("span", { className: "alerts-cell" }, el("span", { className: "mark " + severity, role: "img", "aria-label": WORDS[severity] }),
+      el("span", { className: "alerts-cell-text" }, el("span", { className: "alerts-cell-title" }, summary), el("span", { className: "mono t3" }, [device, port].filter(Boolean).join(" "))),
+      el("span", { className: "mono t3", "data-since": since }, age(since)));
+  };
+  setInterval(() => document.querySelectorAll("[data-since]").forEach((box) => { box.textContent = age(Number(box.dataset.since)); }), 5000);
+
+  const phone = window.matchMedia("(max-width: 700px)");
+  const narrow = window.matchMedia("(max-width: 1500px)");
+  function fitColumns() {
+    if (!api || api.isDestroyed()) return;
+    const wide = ["severity", "summary", "device", "interface", "site", "since", "owner"];
+    api.setColumnsVisible(wide, !phone.matches);
+    api.setColumnsVisible(["phone"], phone.matches);
+    if (!phone.matches) api.setColumnsVisible(["interface"], !narrow.matches);
+    api.setGridOption("rowHeight", phone.matches ? 56 : 30);
+    api.setGridOption("headerHeight", phone.matches ? 0 : 30);
+    api.resetRowHeights();
+  }
+  phone.addEventListener("change", fitColumns);
+  narrow.addEventListener("change", fitColumns);
+
+  const shown = () => { const rows = []; if (api && !api.isDestroyed()) api.forEachNodeAfterFilterAndSort((node) => rows.push(node)); return rows; };
+  const picked = () => {
+    const many = api ? api.getSelectedNodes().map((node) => node.data.id) : [];
+    if (many.length > 1) return many;
+    const one = wf.url.get("sel");
+    return one ? [Number(String(one).replace("A-", ""))] : many;
+  };
+  const touch = () => { wf.touched = performance.now(); };
+
+  /* The cursor is a row id, not an index: new rows above do not move it. The address follows after a moment. */
+  function put(node, options) {
+    if (!node) return;
+    cursor = node.id;
+    if (!(options && options.keep)) api.deselectAll();
+    node.setSelected(true);
+    api.ensureNodeVisible(node);
+    touch();
+    clearTimeout(selTimer);
+    selTimer = setTimeout(() => wf.url.set({ sel: cursor }), options && options.now ? 0 : 120);
+    if (options && options.open) document.querySelector(".alerts").classList.add("open");
+  }
+  function move(by, keep) {
+    const rows = shown();
+    if (!rows.length) return;
+    const at = rows.findIndex((node) => node.id === cursor);
+    put(rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + by))], { keep });
+  }
+
+  function command(verb, extra, ids) {
+    const chosen = ids || picked();
+    if (!chosen.length) { wf.notify("Choose an alert first"); return; }
+    effect(verb, chosen);
+    number += 1;
+    wf.props("alerts-command", { data: { verb, ids: chosen, n: number, ...extra } });
+    offerUndo(verb, chosen);
+  }
+  /* What the key does to the list, now. */
+  function effect(verb, ids) {
+    if (!api) return;
+    const view = wf.url.get("view") || "needs", rows = shown();
+    const gone = verb === "resolve" || (view === "needs" && ["ack", "snooze", "assign"].includes(verb)) || (view === "snoozed" && verb === "unsnooze");
+    const nodes = ids.map((id) => api.getRowNode(String(id))).filter(Boolean);
+    if (gone && nodes.length) {
+      const after = rows.slice(rows.indexOf(nodes[nodes.length - 1]) + 1).find((node) => !nodes.includes(node)) ||
+        rows.slice().reverse().find((node) => !nodes.includes(node));
+      api.applyTransaction({ remove: nodes.map((node) => node.data) });
+      if (after) put(api.getRowNode(after.id)); else { cursor = null; }
+    } else {
+      const status = { ack: "acknowledged", unack: "new", snooze: "snoozed", unsnooze: "new" }[verb];
+      if (status) api.applyTransaction({ update: nodes.map((node) => ({ ...node.data, status })) });
+    }
+    touch();
+  }
+  function offerUndo(verb, ids) {
+    last = INVERSE[verb] ? { verb: INVERSE[verb], ids, extra: verb === "assign" ? { user: "" } : {} } : null;
+    const box = byId("alerts-undo");
+    if (!box || !DONE[verb]) return;
+    box.textContent = `${ids.length === 1 ? "A-" + ids[0] : ids.length + " alerts"} ${DONE[verb]}`;
+    if (last) {
+      const button = document.createElement("button");
+      button.type = "button"; button.className = "btn quiet"; button.dataset.action = "alerts-undo";
+      button.innerHTML = '<span class="i i-undo-2" aria-hidden="true"></span>Undo<span class="key" aria-hidden="true">U</span>';
+      box.appendChild(button);
+    }
+    box.classList.remove("hidden");
+    clearTimeout(undoTimer);
+    undoTimer = setTimeout(() => { box.classList.add("hidden"); last = null; }, UNDO_MS);
+  }
+  function undo() {
+    if (!last) return;
+    const { verb, ids, extra } = last;
+    last = null;
+    byId("alerts-undo").classList.add("hidden");
+    number += 1;
+    wf.props("alerts-command", { data: { verb, ids, n: number, ...extra } });
+  }
+  function choose(id) { if (!picked().length) { wf.notify("Choose an alert first"); return; } byId(id).showModal(); }
+
+  wf.actions["alerts-undo"] = undo;
+  wf.actions["alerts-do"] = (button) => {
+    const verb = button.dataset.verb, box = document.querySelector(".alerts-detail [data-alert]");
+    const ids = box ? [Number(box.dataset.alert)] : undefined;
+    if (verb === "snooze") choose("alerts-snooze");
+    else if (verb === "assign") choose("alerts-assign");
+    else command(verb, {}, ids);
+  };
+  wf.actions["alerts-snooze"] = (button) => { byId("alerts-snooze").close(); command("snooze", { for: button.dataset.for }); };
+  wf.actions["alerts-assign"] = (button) => { byId("alerts-assign").close(); command("assign", { user: button.dataset.user }); };
+  wf.actions["alerts-close"] = () => { document.querySelector(".alerts").classList.remove("open"); wf.url.set({ sel: null }); };
+  wf.actions["alerts-clear"] = () => { wf.url.set({ f: null, q: null }); wf.props("alerts-filter", { value: "" }); };
+  wf.actions["alerts-comment"] = () => {
+    const input = byId("alerts-comment"), box = document.querySelector(".alerts-detail [data-alert]");
+    if (!input || !input.value.trim() || !box) return;
+    number += 1;
+    wf.props("alerts-command", { data: { verb: "comment", ids: [Number(box.dataset.alert)], text: input.value.trim(), n: number } });
+  };
+  wf.actions["alerts-chip"] = (chip) => {
+    const facets = new URLSearchParams(location.search).getAll("f");
+    if (chip.dataset.view) wf.url.set({ view: chip.dataset.view === "needs" ? null : chip.dataset.view });
+    else if (chip.dataset.drop) wf.url.set({ f: facets.filter((each) => each !== chip.dataset.drop) });
+    else {
+      const own = facets.find((each) => each.startsWith("sev:"));
+      const names = new Set(own ? own.slice(4).split(",").filter(Boolean) : []);
+      if (!names.delete(chip.dataset.severity)) names.add(chip.dataset.severity);
+      const rest = facets.filter((each) => each !== own);
+      wf.url.set({ f: names.size ? rest.concat("sev:" + [...names].join(",")) : rest });
+    }
+  };
+
+  wf.keys("/alerts", {
+    j: () => move(1), k: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1),
+    "Shift+j": () => move(1, true), "Shift+k": () => move(-1, true),
+    x: () => { const node = api && api.getRowNode(String(cursor)); if (node) node.setSelected(!node.isSelected()); },
+    Enter: () => { const node = api && api.getRowNode(String(cursor)); if (node) put(node, { now: true, open: true, keep: true }); },
+    a: () => command("ack"), e: () => command("resolve"), u: undo,
+    s: () => choose("alerts-snooze"), m: () => choose("alerts-assign"),
+    f: () => {
+      const node = api && api.getRowNode(String(cursor));
+      if (node && node.data.device) wf.url.set({ f: new URLSearchParams(location.search).getAll("f").filter((each) => !each.startsWith("device:")).concat("device:" + node.data.device) });
+    },
+  });
+  document.addEventListener("keydown", (event) => {
+    const box = byId("alerts-snooze");
+    if (!box || !box.open || !/^[1-5]$/.test(event.key)) return;
+    const buttons = box.querySelectorAll("[data-for]");
+    if (buttons[event.key - 1]) { event.preventDefault(); buttons[event.key - 1].click(); }
+  });
+
+  window.dash_clientside.alerts = {
+    filter: (value) => { wf.url.set({ q: value || null }); },
+    /* New rows are in: hold on to the grid, its width, and the cursor. */
+    fit: () => {
+      if (!window.dash_ag_grid) return;
+      window.dash_ag_grid.getApiAsync("alerts-grid").then((grid) => {
+        if (grid !== api) {
+          api = grid;
+          fitColumns();
+          api.addEventListener("rowClicked", (event) => {
+            const many = event.event && (event.event.shiftKey || event.event.ctrlKey || event.event.metaKey);
+            put(event.node, { now: true, open: true, keep: many });
+          });
+        }
+        setTimeout(() => {
+          if (api.isDestroyed()) return;
+          const chosen = String(wf.url.get("sel") || "").replace("A-", "");
+          const node = (chosen && api.getRowNode(chosen)) || (cursor && api.getRowNode(cursor));
+          if (node) { cursor = node.id; if (!api.getSelectedNodes().length) node.setSelected(true); }
+          else if (!chosen && !phone.matches) { const first = shown()[0]; if (first) put(first, { now: true }); }
+        }, 0);
+      });
+    },
+  };
+})();
