@@ -39,7 +39,7 @@ METRICS = [
     "ifSpeed",
 ]
 SERIES_OF_DEVICE = PORTS * len(METRICS)
-PER_BODY = 5_000
+PER_BODY, COLUMNS_PER_BODY = 5_000, 9_600
 REMOTE_STEPS, COLUMN_STEPS = 50, 60
 STEP_MS = 15_000
 CONNECTIONS = 4
@@ -229,7 +229,7 @@ def remote_bodies(start_ms: int, steps: int) -> Iterator[Body]:
 
 def column_bodies(start_ms: int, steps: int) -> Iterator[Body]:
     """Our columns as an agent sends its backlog: one device, all its series, some steps."""
-    at_once = PER_BODY // SERIES_OF_DEVICE
+    at_once = COLUMNS_PER_BODY // SERIES_OF_DEVICE
     all_values = np.stack([values_of(step) for step in range(steps)])
     for first in range(0, steps, at_once):
         times = [start_ms + step * STEP_MS for step in range(first, min(first + at_once, steps))]
