@@ -21,6 +21,7 @@ POLL_S = 0.05
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 # A program that lived this long has earned a quick restart.
 HEALTHY_AFTER_S = 30.0
+SAME_WISH_S = 1.0
 LOG_LIMIT_BYTES = 20_000_000
 
 
@@ -67,10 +68,13 @@ class Supervisor:
         self._next_log_check_s = 0.0
 
     def listen(self) -> None:
-        """Stop on SIGTERM, SIGINT and SIGHUP; the second one stops without patience."""
+        """Stop on SIGTERM, SIGINT and SIGHUP; one more of them, later, stops without patience."""
+        asked_s: list[float] = []
 
         def stop(_number: int, _frame: object) -> None:
-            self.is_urgent = self.stopping.is_set()
+            # `make` passes on a signal that the terminal has sent to all of us: that is one wish, told twice.
+            asked_s.append(clock.monotonic_s())
+            self.is_urgent = asked_s[-1] - asked_s[0] > SAME_WISH_S
             self.stopping.set()
 
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

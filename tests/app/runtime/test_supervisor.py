@@ -14,7 +14,7 @@ import pytest
 from app.errors import WatchfloorError
 from app.runtime.child import is_alive, spawn
 from app.runtime.supervisor import Supervisor, trim_log
-from tests.factories.processes import wait_until
+from tests.factories.processes import in_child, wait_until
 
 
 @dataclass
@@ -126,3 +126,15 @@ def test_a_log_above_its_limit_goes_on_empty_with_the_past_beside_it(tmp_path: P
     assert (tmp_path / "web.log.1").read_bytes() == b"x" * 100
     trim_log(log, 50)
     assert log.read_bytes() == b"new"
+
+
+def test_one_wish_that_arrives_twice_is_not_impatience(tmp_path: Path) -> None:
+    def story() -> None:
+        supervisor = Supervisor(lambda _line: None)
+        supervisor.listen()
+        for _ in range(2):  # the terminal tells us and `make`, which passes it on
+            os.kill(os.getpid(), signal.SIGTERM)
+        supervisor.run()
+        assert not supervisor.is_urgent
+
+    assert in_child(story) == 0
