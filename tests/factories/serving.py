@@ -40,7 +40,7 @@ def serve(database_url: str, redis_url: str, *, verbs: Sequence[str] = ("web", "
         try:
             for verb in verbs:
                 at = port + (verb == "push")
-                wait_until(lambda at=at: _listens(at) or _ended(started), f"{verb} does not listen", limit_s=60)
+                wait_until(lambda at=at: _listens(at) or _ended(started), f"{verb} does not listen", limit_s=180)
             if _ended(started):
                 raise AssertionError(Path(log.name).read_text()[-3000:])
             yield port
