@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,14 @@ def append_incident(home: Path, incident: Incident) -> None:
         os.write(descriptor, line)
     finally:
         os.close(descriptor)
+
+
+def log_past(home: Path, incidents: Iterable[Incident]) -> None:
+    """Log what happened before the demo began, unless it is there already."""
+    known = {incident.id for incident in read_incidents(home)}
+    for incident in incidents:
+        if incident.id not in known:
+            append_incident(home, incident)
 
 
 def journal_stamp(home: Path) -> tuple[int, int]:

@@ -61,19 +61,23 @@ class Readings:
 
     def uptime_ms(self, device: Device, ts_ms: Ints) -> Ints:
         """Milliseconds since the device last started."""
-        boots = np.array(self.timeline.boots[device.name])
-        last = np.maximum(np.searchsorted(boots, ts_ms, side="right") - 1, 0)
-        return np.asarray(ts_ms - boots[last])
+        return np.asarray(ts_ms - self._boots(device, ts_ms))
+
+    def _boots(self, device: Device, ts_ms: Ints) -> Ints:
+        """(t,): when the device last started before each time."""
+        boots = np.array(self.timeline.boots[device.name], dtype=np.int64)
+        return np.asarray(boots[np.maximum(np.searchsorted(boots, ts_ms, side="right") - 1, 0)])
 
     def ports(self, device: Device, ts_ms: Ints) -> PortReadings:
         """Counters since the last start, not yet wrapped, and operational states."""
         wired = np.array([port.in_flow >= 0 for port in device.ports])
         half = int(wired.sum())
         counts = self.timeline.counts(ts_ms, flows_of(device))
+        boots = self._boots(device, ts_ms)
         columns = []
         for name in ("octets", "packets", "errors", "discards"):
-            since_boot = getattr(counts, name) - self._at_boot(device, ts_ms, name)
-            columns.append(np.floor(np.maximum(since_boot, 0.0)).astype(np.int64))
+            since_boot = getattr(counts, name) - self._at_boot(device, boots, name)
+            columns.append(_never_falling(np.floor(np.maximum(since_boot, 0.0)).astype(np.int64), boots))
 
         def spread(part: Ints) -> Ints:
             whole = np.zeros((len(ts_ms), len(device.ports)), dtype=np.int64)
@@ -138,12 +142,10 @@ class Readings:
             light[:, column] = np.where(is_dark, DARK_CENTI_DBM, values)
         return np.asarray(np.rint(light).astype(np.int64))
 
-    def _at_boot(self, device: Device, ts_ms: Ints, name: str) -> Floats:
+    def _at_boot(self, device: Device, boots: Ints, name: str) -> Floats:
         """What to take off the counters: their value at the last start, for each time."""
-        boots = np.array(self.timeline.boots[device.name])
-        last = np.maximum(np.searchsorted(boots, ts_ms, side="right") - 1, 0)
-        kinds, back = np.unique(last, return_inverse=True)
-        rows = [getattr(self.timeline.counts_at_boot(device, int(boots[kind])), name)[0] for kind in kinds]
+        kinds, back = np.unique(boots, return_inverse=True)
+        rows = [getattr(self.timeline.counts_at_boot(device, int(boot)), name)[0] for boot in kinds]
         return np.asarray(np.stack(rows)[back])
 
     def _oper_status(self, device: Device, ts_ms: Ints) -> Ints:
@@ -183,6 +185,14 @@ def optic_ports(device: Device) -> list[Port]:
 def sensor_name(port: Port) -> str:
     """The name of the sensor of received light of a port."""
     return f"{port.name} rx power"
+
+
+def _never_falling(counts: Ints, boots: Ints) -> Ints:
+    """Counters without the last bits' noise: one octet less on a dead port would read as a restart."""
+    for boot in np.unique(boots):
+        rows = boots == boot
+        counts[rows] = np.maximum.accumulate(counts[rows], axis=0)
+    return counts
 
 
 def _during(incident: Incident, ts_ms: Ints) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from app.clock import now_ms
 from app.demo.agent import answer
 from app.demo.communities import communities
 from app.demo.incidents import MOST_AT_ONCE, SLOT_MS, Faults, Incident
-from app.demo.journal import append_incident, beginning, demo_folder, journal_stamp, read_incidents
+from app.demo.journal import append_incident, beginning, demo_folder, journal_stamp, log_past, read_incidents
 from app.demo.mib import Mib
 from app.demo.network import build_network
 from app.demo.ports import ADDRESS, hold_simulator, reserve_ports
@@ -44,7 +44,7 @@ class Simulation:
         self.network = build_network(began.seed)
         self.traffic = Traffic(self.network, began.epoch_ms)
         self.faults = Faults(self.network, self.traffic.router)
-        log_past(home, self.faults, began.epoch_ms)
+        log_past(home, self.faults.past(began.epoch_ms, HISTORY_DAYS))
         self._stamp = journal_stamp(home)
         self.timeline = Timeline(self.traffic, self.faults, [])
         load_settled(home, self.timeline)
@@ -110,13 +110,6 @@ def main(home: Path) -> None:
 def is_paused(home: Path) -> bool:
     """Whether the schedule of incidents is switched off (`demo pause`)."""
     return (demo_folder(home) / "paused").exists()
-
-
-def log_past(home: Path, faults: Faults, epoch_ms: int) -> None:
-    """Log what happened before the demo began, once."""
-    if not read_incidents(home):
-        for incident in faults.past(epoch_ms, HISTORY_DAYS):
-            append_incident(home, incident)
 
 
 async def _serve(simulation: Simulation, ports: Mapping[str, int]) -> None:
