@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from sqlalchemy import BigInteger, ForeignKey, Identity, Integer, MetaData, Text, func
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
@@ -29,4 +29,4 @@ class Base(DeclarativeBase):
     """All tables; each tenant-owned one has `tenant_id` and forced row-level security."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {str: Text, datetime: TIMESTAMP(timezone=True), dict[str, Any]: JSONB}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {str: Text, datetime: TIMESTAMP(timezone=True), dict[str, Any]: JSONB}

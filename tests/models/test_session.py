@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from models.access import MembershipRow
-from models.session import platform_session, tenant_session
+from models.session import role_url, tenant_session
 from models.tenants import TenantRow
 from tests.factories.cast import Cast, create_cast
+from tests.factories.servers import SECRET_KEY
 
 
 def test_a_session_sees_its_tenant_and_no_other(cast: Cast) -> None:
@@ -25,9 +26,7 @@ def test_a_row_of_another_tenant_is_refused(cast: Cast) -> None:
 
 def test_without_a_tenant_nothing_is_answered(own_db: str) -> None:
     create_cast()
-    with platform_session() as session:
-        session.execute(text("select 1"))
-    from models.session import _require
-
-    with pytest.raises(ProgrammingError, match="app.tenant"), _require().session("web") as session:
-        session.execute(text("select * from memberships")).all()
+    engine = create_engine(role_url(own_db, "web", SECRET_KEY))
+    with pytest.raises(ProgrammingError, match=r"app\.tenant"), engine.connect() as connection:
+        connection.execute(text("select * from memberships")).all()
+    engine.dispose()

@@ -40,7 +40,9 @@ def rounds(cast: Cast, valkey: Redis) -> Rounds:
 @pytest.mark.parametrize(
     ("filters", "devices"),
     [
-        pytest.param(AlertFilter(), ["core-1", "fw_1", "acc-7", "acc-9"], id="worst first, then newest, then by device"),
+        pytest.param(
+            AlertFilter(), ["core-1", "fw_1", "acc-7", "acc-9"], id="worst first, then newest, then by device"
+        ),
         pytest.param(AlertFilter(severities=frozenset({Severity.MINOR})), ["acc-7", "acc-9"], id="severity"),
         pytest.param(AlertFilter(site="hamburg", order="device"), ["acc-9", "fw_1"], id="site, by device"),
         pytest.param(AlertFilter(device="core-1"), ["core-1"], id="device"),
