@@ -45,6 +45,7 @@ REFRESH_S: Final = 10.0
 MOST_IN_FLIGHT: Final = 400
 # New devices do not wait for a whole interval.
 FIRST_POLL_WITHIN_MS: Final = 10_000
+SPREAD_MS: Final = 20
 HAND_OVER_S: Final = 0.5
 # What is kept while the stream is away; then the oldest polls go.
 MOST_KEPT_POLLS: Final = 20_000
@@ -126,12 +127,16 @@ class Poller:
         for key in self.devices.keys() - wanted.keys():
             self._timetable.remove(key)
             del self.devices[key]
-        for key, target in wanted.items():
-            known = self.devices.get(key)
-            if known is None or known.target != target:
-                self.devices[key] = PolledDevice(target)
-                within_ms = min(target.interval_s * 1000, FIRST_POLL_WITHIN_MS)
-                self._timetable.put(key, clock.now_ms() + offset_ms(_identity(key), within_ms))
+        new = {key: target for key, target in wanted.items() if not self._is_known(key, target)}
+        # Enough to spread the load of many, and no wait for one that a person has just added.
+        within_ms = min(FIRST_POLL_WITHIN_MS, SPREAD_MS * len(new)) + 1
+        for key, target in new.items():
+            self.devices[key] = PolledDevice(target)
+            self._timetable.put(key, clock.now_ms() + offset_ms(_identity(key), within_ms))
+
+    def _is_known(self, key: Key, target: PollTarget) -> bool:
+        known = self.devices.get(key)
+        return known is not None and known.target == target
 
     async def _poll(self, key: Key) -> None:
         device = self.devices.get(key)
