@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
@@ -21,10 +22,12 @@ from app.figures.bars import severity_bars
 from app.figures.theme import series_colour, token
 from app.figures.timeseries import Line, lines
 from app.queries import alerts, floor
+from app.runtime.home import home_of
+from app.settings import Settings
 from app.ui import shell
 from app.ui.components.attributes import attrs
 from app.ui.components.chart import chart
-from app.ui.components.marks import bar, severity_mark
+from app.ui.components.marks import bar, icon, severity_mark
 from app.ui.components.site_health import SiteHealth, site_health_strip
 from app.ui.components.states import nothing
 from app.ui.components.table import Column, table
@@ -76,6 +79,10 @@ def show_severity(search: str, _live: Any, _refresh: Any) -> Component:
     counts = {str(name): [bucket.counts[name] for bucket in buckets] for name in Severity}
     figure = severity_bars(ts_ms, counts, width_ms=width_s * 1000, window=window, zone=view.zone)
     total = sum(map(sum, counts.values()))
+    if not total:
+        return nothing(
+            "No alert began in this range", "Rules are evaluated every few seconds.", icon_name="circle-check"
+        )
     return chart("floor-severity-chart", figure, label=f"{total} alerts began in this range, as bars by severity")
 
 
@@ -171,8 +178,11 @@ def show_recent(_live: Any, _refresh: Any) -> Component:
 @shown_in_panel("Could not look for devices")
 @guarded(READ, "devices")
 def show_setup(_tick: Any, _refresh: Any) -> Component | None:
-    """The first-run card, while there is no device."""
-    return None if floor.has_devices(current_viewer()) else _setup_card()
+    """The first-run card while there is no device; the progress while the demo's history loads."""
+    if not floor.has_devices(current_viewer()):
+        return _setup_card()
+    percent = _history_percent()
+    return None if percent is None else _history_line(percent)
 
 
 def register(dash_app: Dash) -> None:
@@ -330,6 +340,30 @@ def _setup_card() -> Component:
         ],
         className="panel setup",
         **attrs({"aria-label": "First steps"}),
+    )
+
+
+def _history_percent() -> float | None:
+    """How much of the demo's history is loaded; None when that is over, or was never asked for."""
+    path = home_of(Settings.from_env()).root / "demo" / "history.json"
+    try:
+        progress = msgspec.json.decode(path.read_bytes())
+        return None if progress["done"] else float(progress["percent"])
+    except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _history_line(percent: float) -> Component:
+    return html.Div(
+        [
+            icon("history"),
+            html.Span("Loading 15 days of history for the demo network"),
+            bar(percent / 100),
+            html.Span(f"{percent:.0f} %", className="mono t2"),
+        ],
+        className="panel floor-history",
+        role="status",
+        style={"flexDirection": "row"},
     )
 
 

@@ -80,7 +80,15 @@ def _picks(state: ExploreState, query: Query) -> list[Component]:
                 _pick("show", dmc.Select, FUNCTION, question.function, _choices(FUNCTIONS), width=84),
                 _filters(list(query.all("f"))),
                 _pick("by", dmc.MultiSelect, BY, list(question.by), list(question.by), width=110),
-                _pick("with", dmc.Select, AGGREGATION, question.aggregation, list(AGGREGATIONS), width=58),
+                _pick(
+                    "with",
+                    dmc.Select,
+                    AGGREGATION,
+                    question.aggregation,
+                    list(AGGREGATIONS),
+                    width=58,
+                    hidden=not question.by,
+                ),
             ],
             className="explore-picks" + (" hidden" if question.expr else ""),
             id="explore-picks",
@@ -100,7 +108,9 @@ def _picks(state: ExploreState, query: Query) -> list[Component]:
     ]
 
 
-def _pick(name: str, kind: Any, id: str, value: Any, data: list[Any], *, width: int, **extra: Any) -> Component:
+def _pick(
+    name: str, kind: Any, id: str, value: Any, data: list[Any], *, width: int, hidden: bool = False, **extra: Any
+) -> Component:
     """A grey name and an input without a frame, in one frame."""
     if kind is dmc.Select:
         extra["allowDeselect"] = False
@@ -118,7 +128,11 @@ def _pick(name: str, kind: Any, id: str, value: Any, data: list[Any], *, width: 
         **attrs({"aria-label": name.capitalize()}),
         **extra,
     )
-    return html.Div([html.Span(name, className="name", **attrs({"aria-hidden": "true"})), control], className="pick")
+    return html.Div(
+        [html.Span(name, className="name", **attrs({"aria-hidden": "true"})), control],
+        className="pick hidden" if hidden else "pick",
+        id=f"{id}-pick",
+    )
 
 
 def _filters(values: list[str]) -> Component:
@@ -129,7 +143,7 @@ def _filters(values: list[str]) -> Component:
         variant="unstyled",
         size="xs",
         placeholder="" if values else "label=value",
-        miw=96,
+        w=132,
         limit=60,
         acceptValueOnBlur=True,
         maxDropdownHeight=320,
@@ -150,9 +164,15 @@ def _actions(has_expr: bool) -> Component:
                 **attrs({"data-action": "explore-mode", "aria-pressed": "true" if has_expr else "false"}),
             ),
             html.Button(
-                [icon("link"), "Copy link"], className="btn", type="button", **attrs({"data-action": "copy-link"})
+                [icon("link"), html.Span("Copy link", className="wide-only")],
+                className="btn",
+                type="button",
+                title="Copy link",
+                **attrs({"data-action": "copy-link"}),
             ),
-            html.Button([icon("download"), "CSV"], className="btn", type="button", id=CSV),
+            html.Button(
+                [icon("download"), html.Span("CSV", className="wide-only")], className="btn", type="button", id=CSV
+            ),
         ],
         className="end",
     )

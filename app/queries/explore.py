@@ -125,7 +125,7 @@ def expression(question: Question, window: Window, step_ms: int) -> tuple[str, s
     selector = question.metric + _braces(question.matchers)
     expr = FUNCTIONS[question.function][1].format(s=selector, r=f"{over_ms // 1000}s")
     unit = unit_of(question.metric, question.function)
-    if unit == "bps":
+    if unit == "bps" and question.metric != "ifSpeed":
         expr = f"{expr} * 8"
     if question.by:
         expr = f"{question.aggregation} by ({', '.join(question.by)}) ({expr})"

@@ -46,20 +46,39 @@
     } catch (error) { done(); throw error; }
   };
 
+  /* A narrow chart has no room for a legend: lines are named at their end instead (after the draw). */
+  const isNarrow = (gd) => gd && gd.clientWidth > 0 && gd.clientWidth < 420;
+  function fitted(layout, gd) {
+    if (!layout || !layout.showlegend || layout.barmode || !isNarrow(gd)) return layout;
+    return { ...layout, showlegend: false, margin: { ...layout.margin, t: 8 } };
+  }
+  document.addEventListener("watchfloor:drawn", ({ detail: gd }) => {
+    if (!isNarrow(gd) || !gd.watchfloor || !gd.watchfloor.layout || !gd.watchfloor.layout.showlegend || gd.watchfloor.layout.barmode || gd.watchfloorNamed) return;
+    gd.watchfloorNamed = true;
+    const names = gd._fullData.filter((trace) => trace.showlegend && trace.x && trace.x.length).map((trace) => ({
+      x: trace.x[trace.x.length - 1], y: trace.y[trace.y.length - 1], text: trace.name, showarrow: false, xanchor: "right", yanchor: "bottom",
+      font: { size: 10, color: trace.line.color } })).filter((note) => Number.isFinite(note.y));
+    counted(() => relayout(gd, { annotations: names }));
+    setTimeout(() => { gd.watchfloorNamed = false; }, 1000);
+  });
+  let relayout = () => {};
+
   function adopt(Plotly) {
     if (!Plotly || Plotly.isWatchfloor) return Plotly;
-    const { react, newPlot, extendTraces, relayout, restyle } = Plotly;
+    const { react, newPlot, extendTraces, restyle } = Plotly;
+    relayout = Plotly.relayout;
     const draw = (method) => (gd, data, layout, config) => {
       const plain = data && !Array.isArray(data) && data.data ? data : { data, layout, config };
       const target = typeof gd === "string" ? document.getElementById(gd) : gd;
       if (target) target.watchfloor = { data: plain.data, layout: plain.layout, config: plain.config };
-      return counted(() => method(gd, themed(plain.data), themed(plain.layout), plain.config), target);
+      return counted(() => method(gd, themed(plain.data), fitted(themed(plain.layout), target), plain.config), target);
     };
     Plotly.isWatchfloor = true;
     Plotly.react = draw(react);
     Plotly.newPlot = draw(newPlot);
     Plotly.extendTraces = (...args) => counted(() => extendTraces(...args));
-    Plotly.relayout = (gd, ...args) => counted(() => relayout(gd, ...args.map((arg) => themed(arg))));
+    const own = relayout;
+    Plotly.relayout = (gd, ...args) => counted(() => own(gd, ...args.map((arg) => themed(arg))));
     Plotly.restyle = (gd, ...args) => counted(() => restyle(gd, ...args));
     wf.redraw = () => document.querySelectorAll(".js-plotly-plot").forEach((gd) => {
       const seen = gd.watchfloor;

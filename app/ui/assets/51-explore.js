@@ -19,6 +19,8 @@
       if (has("explore-top")) changes.top = top === "50" ? null : none(top);
       if (has("explore-compare")) changes.cmp = none(compare);
       if (has("explore-expr")) changes.q = none(expr);
+      const withBox = document.getElementById("explore-aggregation-pick");
+      if (withBox) withBox.classList.toggle("hidden", !(by || []).length);
       wf.url.set(changes);
     },
   };
