@@ -31,6 +31,7 @@ SIGN_IN_PATH = "/login"
 STATIC_PREFIXES = ("/assets/", "/_dash-component-suites/")
 # Programs ask here: a refusal is a status, never a redirect to the sign-in page.
 PROGRAM_PREFIXES = ("/api/", "/v1/", "/write", "/metrics", "/_dash", "/_reload-hash", "/stream")
+DOCS_PATH = "/api/docs"
 # API tokens are good for these and for nothing that draws a page.
 TOKEN_PREFIXES = ("/api/", "/v1/", "/write", "/metrics")
 CALLBACK_PATH = "/_dash-update-component"
@@ -186,7 +187,8 @@ def _sign_in_by_cookie() -> bool:
 
 
 def _ask_to_sign_in() -> ResponseReturnValue:
-    if request.path.startswith(PROGRAM_PREFIXES) or request.method not in SAFE_METHODS:
+    is_program = request.path.startswith(PROGRAM_PREFIXES) and request.path != DOCS_PATH
+    if is_program or request.method not in SAFE_METHODS:
         raise Unauthenticated("Sign in, or send a valid API token.")
     wanted = request.full_path.rstrip("?") if request.path != "/" or request.query_string else ""
     if wanted and is_same_origin_path(wanted):

@@ -10,15 +10,15 @@ import logging
 from http import HTTPStatus
 
 import msgspec
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from app.auth.current import current_request_id
-from app.errors import InvalidInput, Overloaded, Unauthenticated, Unavailable, WatchfloorError
+from app.errors import InvalidInput, NotFound, Overloaded, Unauthenticated, Unavailable, WatchfloorError
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,7 @@ def register_problems(server: Flask) -> None:
     """Answer every error of `server` that no blueprint answers itself."""
     server.register_error_handler(WatchfloorError, problem_for)
     server.register_error_handler(HTTPException, _http_problem)
+    server.register_error_handler(DataError, _out_of_range)
     server.register_error_handler(OperationalError, _away)
     server.register_error_handler(RedisConnectionError, _away)
     server.register_error_handler(RedisTimeoutError, _away)
@@ -76,6 +77,14 @@ def _unexpected(error: Exception) -> Response:
     log.error("request failed", exc_info=error)
     detail = "Something went wrong on our side. The request id helps to find it in the log."
     return problem(500, detail)
+
+
+def _out_of_range(error: DataError) -> Response:
+    """A number or text that no column can hold: as an id in the path it names nothing that exists."""
+    log.warning("value out of range", extra={"error": str(error.orig)})
+    if any(isinstance(each, int) for each in (request.view_args or {}).values()):
+        return problem_for(NotFound("There is no such thing."))
+    return problem_for(InvalidInput("", "a value is out of range"))
 
 
 def _away(error: Exception) -> Response:
