@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -72,7 +72,8 @@ class AlertRow(Base):
         Index("alerts_recent_idx", "tenant_id", "fired_at"),
     )
 
-    id: Mapped[BigId]
+    # Not always generated: thousands that begin at once take their ids first and are written without asking back.
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=False), primary_key=True)
     tenant_id: Mapped[TenantColumn]
     rule_id: Mapped[int | None] = mapped_column(ForeignKey("rules.id", ondelete="SET NULL"), index=True)
     fingerprint: Mapped[str]

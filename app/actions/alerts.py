@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.actions.audit import record
 from app.actions.outbox import plan
-from app.actions.transitions import Change, add_event, tell
+from app.actions.transitions import Change, News, add_events, event_of, tell
 from app.auth.permissions import require
 from app.clock import utc_now
 from app.domain.alerting.rules import AlertEvent
@@ -163,14 +163,19 @@ def _change(viewer: Viewer, alert_ids: Sequence[int], act: _Act) -> Outcome:
                 refused.append(Refusal(row.id, reason))
                 continue
             row.version += 1
-            add_event(session, row, at=now, kind=act.kind, actor=viewer.name, text=act.text, details=act.details)
             changed.append(row)
+        add_events(
+            session,
+            [
+                event_of(row, at=now, kind=act.kind, actor=viewer.name, text=act.text, details=act.details)
+                for row in changed
+            ],
+        )
         told = [(row, act.event) for row in changed if act.event is not None and row.fired_at is not None]
         due = plan(session, viewer.tenant, told, now=now)
         if changed:
             _audit(session, viewer, act, changed)
-        changes = [Change(row.id, row.state, due.get(row.id, ())) for row in changed]
-    tell(viewer.tenant, changes)
+    tell(viewer.tenant, News([Change(row.id, row.state) for row in changed], due))
     return Outcome(tuple(row.id for row in changed), tuple(refused))
 
 

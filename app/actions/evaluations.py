@@ -6,7 +6,7 @@ A (group, moment) is evaluated once: its claim is a moment in the group's row th
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,7 +16,7 @@ from sqlalchemy import or_, select, text, update
 from sqlalchemy.orm import Session
 
 from app import jobs
-from app.actions.transitions import Change, Evaluated, record_transitions, tell
+from app.actions.transitions import Evaluated, News, record_transitions, tell
 from app.clock import monotonic_s
 from app.domain.alerting.rules import Instance, Rule, instances_of
 from app.domain.labels import Labels
@@ -104,10 +104,10 @@ def evaluate_group(tenant: TenantId, group_id: int, slot_ms: int, *, query: Inst
     viewer = Viewer(tenant=tenant, tenant_name="", name="rules", role=Role.ADMIN)
     findings = {rule_id: _find(viewer, rule, slot_ms, query) for rule_id, rule in claimed.rules}
     with tenant_session(tenant) as session:
-        changes = _save(session, tenant, claimed, findings, duration_s=monotonic_s() - started_s)
-    if changes is None:
+        news = _save(session, tenant, claimed, findings, duration_s=monotonic_s() - started_s)
+    if news is None:
         return Outcome.OVERTAKEN
-    tell(tenant, changes)
+    tell(tenant, news)
     return Outcome.EVALUATED
 
 
@@ -168,7 +168,7 @@ def _save(
     findings: Mapping[int, _Finding],
     *,
     duration_s: float,
-) -> Sequence[Change] | None:
+) -> News | None:
     """Save an evaluation; None when a later one was claimed meanwhile, whose answer is newer."""
     at = claimed.at
     group = session.scalar(select(RuleGroupRow).where(RuleGroupRow.id == claimed.group_id).with_for_update())

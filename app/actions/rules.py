@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.actions.audit import record
 from app.actions.outbox import plan
-from app.actions.transitions import Change, add_event, tell
+from app.actions.transitions import Change, News, add_events, event_of, tell
 from app.auth.permissions import require
 from app.clock import utc_now
 from app.domain.alerting.rulefile import RuleFile, check_rule, parse_rule_file
@@ -52,9 +52,9 @@ def replace_group(viewer: Viewer, group_id: int, group: RuleGroup) -> None:
         taken = _group_named(session, group.name)
         if taken is not None and taken.id != group_id:
             raise Conflict(f"There is a rule group {group.name} already.")
-        changes = _replace(session, viewer, row, group)
+        news = _replace(session, viewer, row, group)
         record(session, viewer, action="change", noun="rules", object_id=group_id, after=_group_facts(group))
-    tell(viewer.tenant, changes)
+    tell(viewer.tenant, news)
 
 
 def delete_group(viewer: Viewer, group_id: int) -> None:
@@ -62,10 +62,10 @@ def delete_group(viewer: Viewer, group_id: int) -> None:
     require(viewer, WRITE, "rules")
     with tenant_session(viewer.tenant) as session:
         row = _locked_group(session, viewer, group_id)
-        changes = _end_alerts(session, viewer, _rules_in(session, group_id), "the rule was deleted")
+        news = _end_alerts(session, viewer, _rules_in(session, group_id), "the rule was deleted")
         record(session, viewer, action="delete", noun="rules", object_id=group_id, before={"name": row.name})
         session.delete(row)
-    tell(viewer.tenant, changes)
+    tell(viewer.tenant, news)
 
 
 def create_rule(viewer: Viewer, group_id: int, rule: Rule) -> int:
@@ -104,10 +104,10 @@ def update_rule(viewer: Viewer, rule_id: int, rule: Rule) -> None:
         row = _locked_rule(session, viewer, rule_id)
         before = _facts(rule_of(row))
         _fill(row, rule)
-        changes = [] if rule.is_enabled else _end_alerts(session, viewer, [row], "the rule was switched off")
+        news = News() if rule.is_enabled else _end_alerts(session, viewer, [row], "the rule was switched off")
         record(session, viewer, action="change", noun="rules", object_id=rule_id, before=before, after=_facts(rule))
         session.flush()
-    tell(viewer.tenant, changes)
+    tell(viewer.tenant, news)
 
 
 def delete_rule(viewer: Viewer, rule_id: int) -> None:
@@ -115,10 +115,10 @@ def delete_rule(viewer: Viewer, rule_id: int) -> None:
     require(viewer, WRITE, "rules")
     with tenant_session(viewer.tenant) as session:
         row = _locked_rule(session, viewer, rule_id)
-        changes = _end_alerts(session, viewer, [row], "the rule was deleted")
+        news = _end_alerts(session, viewer, [row], "the rule was deleted")
         record(session, viewer, action="delete", noun="rules", object_id=rule_id, before=_facts(rule_of(row)))
         session.delete(row)
-    tell(viewer.tenant, changes)
+    tell(viewer.tenant, news)
 
 
 def import_rule_file(viewer: Viewer, text: str) -> RuleFile:
@@ -127,16 +127,17 @@ def import_rule_file(viewer: Viewer, text: str) -> RuleFile:
     parsed = parse_rule_file(text)
     for group in parsed.groups:
         _check_group(group)
-    changes: list[Change] = []
+    ended: list[News] = []
     with tenant_session(viewer.tenant) as session:
         for group in parsed.groups:
             known = _group_named(session, group.name)
             if known is None:
                 known = _insert_group(session, viewer.tenant, group)
             else:
-                changes += _replace(session, viewer, _locked_group(session, viewer, known.id), group)
+                ended.append(_replace(session, viewer, _locked_group(session, viewer, known.id), group))
             record(session, viewer, action="import", noun="rules", object_id=known.id, after=_group_facts(group))
-    tell(viewer.tenant, changes)
+    for news in ended:
+        tell(viewer.tenant, news)
     return parsed
 
 
@@ -219,12 +220,12 @@ def _fill(row: RuleRow, rule: Rule) -> None:
     row.health, row.last_error = "unknown", ""
 
 
-def _replace(session: Session, viewer: Viewer, row: RuleGroupRow, group: RuleGroup) -> list[Change]:
+def _replace(session: Session, viewer: Viewer, row: RuleGroupRow, group: RuleGroup) -> News:
     row.name, row.interval_s = group.name, group.interval_s
     known = {rule.name: rule for rule in _rules_in(session, row.id)}
     wanted = {rule.name for rule in group.rules}
     dropped = [rule for name, rule in known.items() if name not in wanted]
-    changes = _end_alerts(session, viewer, dropped, "the rule was deleted")
+    news = _end_alerts(session, viewer, dropped, "the rule was deleted")
     for rule_row in dropped:
         session.delete(rule_row)
     session.flush()
@@ -234,10 +235,10 @@ def _replace(session: Session, viewer: Viewer, row: RuleGroupRow, group: RuleGro
             known[rule.name].position = position
         else:
             _insert_rule(session, viewer.tenant, row.id, rule, position=position)
-    return changes
+    return news
 
 
-def _end_alerts(session: Session, viewer: Viewer, rules: Sequence[RuleRow], why: str) -> list[Change]:
+def _end_alerts(session: Session, viewer: Viewer, rules: Sequence[RuleRow], why: str) -> News:
     """Resolve what these rules have open: nobody will look at it again. Whoever heard of it hears of its end."""
     now = utc_now()
     query = (
@@ -249,10 +250,10 @@ def _end_alerts(session: Session, viewer: Viewer, rules: Sequence[RuleRow], why:
     rows = session.scalars(query).all()
     for row in rows:
         row.state, row.resolved_at, row.keep_firing_since, row.version = State.RESOLVED, now, None, row.version + 1
-        add_event(session, row, at=now, kind="resolved", actor=viewer.name, text=why)
     session.flush()
+    add_events(session, [event_of(row, at=now, kind="resolved", actor=viewer.name, text=why) for row in rows])
     due = plan(session, viewer.tenant, [(row, AlertEvent.RESOLVED) for row in rows if row.fired_at], now=now)
-    return [Change(row.id, row.state, due.get(row.id, ())) for row in rows]
+    return News([Change(row.id, row.state) for row in rows], due)
 
 
 def _facts(rule: Rule) -> Mapping[str, Any]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import insert, inspect, or_, select, text
 from sqlalchemy.orm import Session
 
 from app import jobs, live
 from app.actions.outbox import plan
-from app.domain.alerting.rules import AlertEvent, Instance, Rule, Transition, evaluate
+from app.domain.alerting.rules import Instance, Rule, Transition, evaluate
 from app.domain.alerting.state import Clock, Reason, State, resume
 from app.domain.tenancy import TenantId
 from models.alerting import AlertEventRow, AlertRow
@@ -44,11 +44,18 @@ MANY: Final = 50
 
 @dataclass(frozen=True)
 class Change:
-    """An alert that is not as it was; `deliveries` are the ids of the outbox rows that are due at once."""
+    """An alert that is not as it was."""
 
     alert_id: int
     state: str
-    deliveries: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class News:
+    """What there is to tell after the commit: changed alerts, and ids of messages that are due."""
+
+    changes: Sequence[Change] = ()
+    deliveries: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ def record_transitions(
     at: datetime,
     now: datetime,
     stopped_at: datetime | None,
-) -> list[Change]:
+) -> News:
     """Step every alert of the evaluated rules and save it; answers what changed for people.
 
     `at`: the moment of evaluation. `stopped_at`: since when nobody had evaluated, after an outage (A14).
@@ -99,27 +106,23 @@ def record_transitions(
             if transition.after is not None:
                 saved.append(_Saved(_apply(tenant, item, transition, row, at), transition))
     session.flush()
-    _place(session, [item.row for item in saved if item.row.id is None])
-    session.add_all(item.row for item in saved if item.row.id is None)
-    session.flush()
-    return gone + _follow_up(session, tenant, saved, at=at, now=now)
+    _insert(session, [item.row for item in saved if item.row.id is None])
+    changes, deliveries = _follow_up(session, tenant, saved, at=at, now=now)
+    return News([*gone, *changes], deliveries)
 
 
-def tell(tenant: TenantId, changes: Iterable[Change]) -> None:
+def tell(tenant: TenantId, news: News) -> None:
     """Tell open screens what changed and start the deliveries; after the commit, as both read what was saved."""
-    changes = list(changes)
-    for change in changes:
-        for delivery_id in change.deliveries:
-            jobs.enqueue(jobs.DELIVER, tenant=tenant, delivery_id=delivery_id)
-    if len(changes) > MANY:
-        live.publish(tenant, "alerts", {"id": None, "state": "many", "count": len(changes)})
+    for delivery_id in news.deliveries:
+        jobs.enqueue(jobs.DELIVER, tenant=tenant, delivery_id=delivery_id)
+    if len(news.changes) > MANY:
+        live.publish(tenant, "alerts", {"id": None, "state": "many", "count": len(news.changes)})
         return
-    for change in changes:
+    for change in news.changes:
         live.publish(tenant, "alerts", {"id": change.alert_id, "state": change.state})
 
 
-def add_event(
-    session: Session,
+def event_of(
     row: AlertRow,
     *,
     at: datetime,
@@ -127,19 +130,23 @@ def add_event(
     actor: str = "",
     text: str = "",
     details: Mapping[str, object] | None = None,
-) -> None:
-    """One line of an alert's timeline."""
-    session.add(
-        AlertEventRow(
-            tenant_id=row.tenant_id,
-            alert_id=row.id,
-            at=at,
-            kind=kind,
-            actor=actor,
-            text=text,
-            details=dict(details or {}),
-        )
-    )
+) -> dict[str, Any]:
+    """One line of an alert's timeline, for add_events()."""
+    return {
+        "tenant_id": row.tenant_id,
+        "alert_id": row.id,
+        "at": at,
+        "kind": kind,
+        "actor": actor,
+        "text": text,
+        "details": dict(details or {}),
+    }
+
+
+def add_events(session: Session, events: Sequence[dict[str, Any]]) -> None:
+    """Write lines into timelines; thousands at once cost little, as nothing is read back."""
+    if events:
+        session.execute(insert(AlertEventRow), events)
 
 
 def _known_rows(session: Session, rule_ids: Sequence[int]) -> dict[int, dict[str, AlertRow]]:
@@ -190,6 +197,7 @@ def _apply(tenant: TenantId, item: Evaluated, transition: Transition, row: Alert
             name=item.rule.name,
             alert_class=item.rule.alert_class,
             labels=labels,
+            device_id=None,
             device_name=labels.get("device", ""),
             interface_name=labels.get("ifName", ""),
             site_name=labels.get("site", ""),
@@ -220,6 +228,18 @@ def _differs(row: AlertRow, instance: Instance) -> bool:
     )
 
 
+def _insert(session: Session, rows: Sequence[AlertRow]) -> None:
+    """Write new alerts; the rows get their ids but do not belong to the session."""
+    if not rows:
+        return
+    _place(session, rows)
+    ids = session.scalars(text("select nextval('alerts_id_seq') from generate_series(1, :n)"), {"n": len(rows)})
+    for row, row_id in zip(rows, ids, strict=True):
+        row.id = row_id
+    names = [column.key for column in inspect(AlertRow).columns if column.key in vars(rows[0])]
+    session.execute(insert(AlertRow), [{name: getattr(row, name) for name in names} for row in rows])
+
+
 def _place(session: Session, rows: Sequence[AlertRow]) -> None:
     """Bind new alerts to the device they name, and to its site when their labels name none."""
     names = {row.device_name for row in rows if row.device_name}
@@ -238,19 +258,16 @@ def _place(session: Session, rows: Sequence[AlertRow]) -> None:
 
 def _follow_up(
     session: Session, tenant: TenantId, saved: Sequence[_Saved], *, at: datetime, now: datetime
-) -> list[Change]:
+) -> tuple[list[Change], list[int]]:
     """Timeline and outbox of the transitions that people see."""
-    changes = []
     moved = [item for item in saved if item.transition.before != item.transition.after]
-    events: list[tuple[AlertRow, AlertEvent]] = []
-    for item in moved:
-        add_event(session, item.row, at=at, kind=KINDS[item.transition.reason], text=_text(item))
-        if item.transition.event is not None:
-            events.append((item.row, item.transition.event))
+    add_events(
+        session,
+        [event_of(item.row, at=at, kind=KINDS[item.transition.reason], text=_text(item)) for item in moved],
+    )
+    events = [(item.row, item.transition.event) for item in moved if item.transition.event is not None]
     due = plan(session, tenant, events, now=now)
-    for item in moved:
-        changes.append(Change(item.row.id, item.row.state, due.get(item.row.id, ())))
-    return changes
+    return [Change(item.row.id, item.row.state) for item in moved], due
 
 
 def _text(item: _Saved) -> str:

@@ -27,7 +27,7 @@ def upgrade() -> None:
     _create_deliveries()
     for table in TABLES:
         op.execute(f"select watchfloor_protect('{table}')")
-    op.execute(PLATFORM)
+    op.execute(GRANTS)
 
 
 def downgrade() -> None:
@@ -113,7 +113,7 @@ def _create_channels() -> None:
 def _create_alerts() -> None:
     op.create_table(
         "alerts",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("tenant_id", sa.Integer(), nullable=False),
         sa.Column("rule_id", sa.Integer(), nullable=True),
         sa.Column("fingerprint", sa.Text(), nullable=False),
@@ -222,9 +222,10 @@ def _create_deliveries() -> None:
 
 
 # The scheduler asks across tenants what is due; it sees when, and not what.
-PLATFORM = """
+GRANTS = """
 create policy everything on rule_groups for select to watchfloor_platform using (true);
 create policy everything on deliveries for select to watchfloor_platform using (true);
+grant usage on sequence alerts_id_seq to watchfloor_web, watchfloor_worker;
 grant select (id, tenant_id, interval_s, slot_at) on rule_groups to watchfloor_platform;
 grant select (id, tenant_id, state, due_at, lease_until) on deliveries to watchfloor_platform;
 """

@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from app.actions.alerts import resolve
 from app.actions.channels import ChannelDraft, create_channel, update_channel
-from app.actions.notifications import LEASE, Result, _claim, deliver, enqueue_due
+from app.actions.notifications import LEASE, Result, _claim, deliver, deliver_all_due, enqueue_due
 from app.auth.sealing import open_keyring
 from app.clock import utc_now
 from app.domain.alerting.alert import Severity
@@ -268,6 +268,16 @@ def test_due_deliveries_are_put_back_on_the_queue_once(cast: Cast, receiver: Rec
     deliver(cast.acme, item.id, now=now)
     valkey.flushdb()
     assert enqueue_due(now) == 0
+
+
+def test_a_storm_needs_few_jobs_and_every_message_arrives_once(cast: Cast, receiver: Receiver, valkey: Redis) -> None:
+    webhook(cast, receiver)
+    rounds_of(cast).round(*(down(f"acc-{index}") for index in range(30)))
+    queue = Queue("notify", connection=valkey, serializer=JSONSerializer)
+    assert 1 <= len(queue.jobs) <= 8
+    assert deliver_all_due(cast.acme, queue.jobs[0].kwargs["delivery_id"]) == 30
+    assert deliver_all_due(cast.acme, queue.jobs[1].kwargs["delivery_id"]) == 0
+    assert len({request.headers["idempotency-key"] for request in receiver.requests}) == len(receiver.requests) == 30
 
 
 def test_charlie_of_globex_gets_none_of_it(cast: Cast, receiver: Receiver) -> None:
