@@ -5,10 +5,12 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Final
 
-from callbacks import alerts, explore, floor
+from callbacks import alerts, device, explore, floor, inventory
 
 CALLBACKS: Final[tuple[ModuleType, ...]] = (
     floor,
     alerts,
     explore,
+    inventory,
+    device,
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Final
 
-from pages import alerts, explore, floor
+from pages import alerts, device, explore, floor, inventory
 
 PAGES: Final[tuple[ModuleType, ...]] = (
     floor,
     alerts,
     explore,
+    inventory,
+    device,
 )
