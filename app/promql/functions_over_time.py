@@ -9,8 +9,8 @@ import numpy as np
 
 from app.domain.samples import ABSENT, Float64s, absent_array
 from app.promql.quantile import quantile_of_columns
-from app.promql.sums import add_segments, reduce_segments
-from app.promql.windows import Rows, Slice, Windows
+from app.promql.sums import Rows, add_segments, reduce_segments
+from app.promql.windows import Slice, Windows
 
 
 def sum_over_time(windows: Windows) -> Float64s:

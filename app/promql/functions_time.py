@@ -14,8 +14,8 @@ from app.promql.vectors import Grid, Vectors
 Days = NDArray[np.int64]
 SECONDS_A_DAY = 86_400
 
-# The calendar of numpy's datetime64[D] is exact far beyond this; it keeps seconds within an int64.
-FURTHEST_S = 1e14
+# What Prometheus (Go on amd64) makes of NaN, Inf and all that no int64 holds: the last second there is.
+LAST_SECOND = 2**63 - 1
 
 
 def time(arguments: Arguments) -> Float64s:
@@ -36,8 +36,10 @@ def calendar(part: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> Function
             seconds = arguments.grid.ts_ms // 1000
             return Vectors([()], part(seconds).astype(np.float64)[None, :])
         vectors = arguments.vectors(0)
-        finite = np.nan_to_num(vectors.values, nan=0.0, posinf=FURTHEST_S, neginf=-FURTHEST_S)
-        seconds = np.trunc(np.clip(finite, -FURTHEST_S, FURTHEST_S)).astype(np.int64)
+        with np.errstate(invalid="ignore"):
+            fits = np.abs(vectors.values) < 2.0**63
+            whole = np.where(fits, np.trunc(vectors.values), 0.0).astype(np.int64)
+        seconds = np.where(fits, whole, LAST_SECOND)
         return vectors.with_values(part(seconds).astype(np.float64)).without_names()
 
     return function

@@ -42,6 +42,12 @@ def reduce_segments(ufunc: np.ufunc, values: Float64s, bounds: Rows) -> Float64s
     return _reduce(ufunc, values, bounds)
 
 
+def is_exact_in_any_order(values: Float64s) -> bool:
+    """Whether the finite ones are whole numbers so small that all their sums are exact (below 2^53)."""
+    finite = values[np.isfinite(values)]
+    return bool(np.abs(finite).sum() < EXACT_INTEGERS and (np.rint(finite) == finite).all())
+
+
 def _reduce(ufunc: np.ufunc, values: Float64s, bounds: Rows) -> Float64s:
     if not len(values):
         return np.zeros((len(bounds), values.shape[1]))
@@ -54,11 +60,8 @@ def _reduce(ufunc: np.ufunc, values: Float64s, bounds: Rows) -> Float64s:
 
 def _may_cancel(values: Float64s) -> bool:
     with np.errstate(invalid="ignore"):
-        if not ((values < 0).any() and (values > 0).any()):
-            return False
-        finite = values[np.isfinite(values)]
-    # Whole numbers below 2^53 add up exactly in any order.
-    return not (np.abs(finite).sum() < EXACT_INTEGERS and bool((np.rint(finite) == finite).all()))
+        has_both_signs = (values < 0).any() and (values > 0).any()
+    return bool(has_both_signs) and not is_exact_in_any_order(values)
 
 
 def _exact(values: Float64s) -> float:

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.samples import ABSENT, Float64s, Int64s
+from app.promql.sums import Rows, is_exact_in_any_order, reduce_segments
 from app.promql.vectors import Bools
-
-Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -126,6 +125,10 @@ class Windows:
 
     def between_first_and_last(self, amounts: Float64s) -> Float64s:
         """The sum of `amounts` (as `pairs` is laid out) over the steps inside each window; (steps, n)."""
+        if self.present is None and not is_exact_in_any_order(amounts):
+            # A running sum would drag large amounts of the past through later windows and lose small ones.
+            bounds = np.stack([self.begin, np.maximum(self.end - 1, self.begin)], axis=1)
+            return reduce_segments(np.add, amounts, bounds)
         running = np.zeros((len(self.ts_ms), self.values.shape[1]))
         np.cumsum(amounts, axis=0, out=running[1:])
         return self.at(self.last_rows, running) - self.at(self.first_rows, running)
