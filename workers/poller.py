@@ -47,6 +47,7 @@ MOST_IN_FLIGHT: Final = 400
 FIRST_POLL_WITHIN_MS: Final = 10_000
 SPREAD_MS: Final = 20
 HAND_OVER_S: Final = 0.5
+RETRY_S: Final = 2
 # What is kept while the stream is away; then the oldest polls go.
 MOST_KEPT_POLLS: Final = 20_000
 MOST_SAMPLES_AT_ONCE: Final = 50_000
@@ -57,10 +58,14 @@ Key = tuple[int, int]
 
 @dataclass
 class Outbox:
-    """What polls gave and nobody has yet: samples by tenant, results for the inventory."""
+    """What polls gave and nobody has yet: samples by tenant, results for the inventory.
+
+    `refused` counts groups that were not taken for now, `dropped` the polls that were given up.
+    """
 
     samples: deque[tuple[TenantId, int, Batch]] = field(default_factory=deque)
     results: deque[PollResult] = field(default_factory=deque)
+    refused: int = 0
     dropped: int = 0
 
     def put(self, result: PollResult) -> None:
@@ -183,16 +188,27 @@ class Poller:
     async def _hand_over_samples(self) -> None:
         """Give everything that waits to accept(), a tenant's together; what is refused for now waits again."""
         waiting, self.outbox.samples = deque(sorted(self.outbox.samples, key=_tenant_of)), deque()
+        wait_s: dict[TenantId, int] = {}
         while waiting:
             tenant, polls = _next_group(waiting)
-            try:
-                await asyncio.to_thread(_accept, tenant, [batch for _, _, batch in polls])
-            except (Overloaded, Unavailable) as error:
-                waiting.extendleft(reversed(polls))
-                self.outbox.samples.extendleft(reversed(waiting))
-                log.warning("samples wait", extra={"polls": len(waiting), "reason": str(error)})
-                await asyncio.sleep(error.retry_after_s)
-                return
+            if tenant not in wait_s:
+                try:
+                    await asyncio.to_thread(_accept, tenant, [batch for _, _, batch in polls])
+                    continue
+                except (Overloaded, Unavailable) as error:
+                    wait_s[tenant] = error.retry_after_s
+                    log.warning("samples wait", extra={"tenant": tenant, "reason": str(error)})
+                except (RedisError, DBAPIError) as error:
+                    wait_s[tenant] = RETRY_S
+                    log.warning("samples wait", extra={"tenant": tenant, "reason": str(error).splitlines()[0]})
+                except WatchfloorError as error:
+                    log.warning("samples refused", extra={"tenant": tenant, "reason": str(error)})
+                    continue
+            # In front of what came meanwhile, so that they go in the order of their times.
+            self.outbox.samples.extendleft(reversed(polls))
+            self.outbox.refused += 1
+        if wait_s:
+            self._handed_over_s = clock.monotonic_s() + max(wait_s.values())
 
     async def _write_inventory(self) -> None:
         """Write what polls and discoveries say about devices; discoveries first, they make what statuses refer to."""

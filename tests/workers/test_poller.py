@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from redis import Redis
+from sqlalchemy import update
 
 from app import clock
 from app.actions.devices import change_device, request_discovery
@@ -20,6 +21,8 @@ from ingest import stream
 from ingest.snmp import codec
 from ingest.snmp.client import Client
 from ingest.snmp.profiles import load_profiles
+from models.session import platform_session
+from models.tenants import TenantRow
 from tests.factories.cast import Cast, create_cast
 from tests.factories.inventory import COMMUNITY, create_network
 from tests.fakes.snmp_agent import AgentServer, FakeAgent, switch
@@ -109,6 +112,26 @@ def test_a_silent_device_is_told_of_and_a_retired_one_is_left_alone(cast: Cast, 
         turns = iter(range(12))
         run_until(valkey, lambda: next(turns) > 10)
     assert silent.asked == asked
+
+
+def test_samples_wait_while_a_tenant_is_over_its_quota(cast: Cast, valkey: Redis) -> None:
+    server = FakeAgent(switch(8), community=COMMUNITY.encode())
+    with platform_session() as session:
+        session.execute(update(TenantRow).where(TenantRow.id == cast.acme).values(samples_per_s=1))
+
+    async def main() -> Poller:
+        async with Client(tries=1) as client:
+            poller = Poller(client, LIBRARY, ShardLeases(valkey))
+            deadline_s = clock.monotonic_s() + PATIENCE_S
+            while not poller.outbox.refused:
+                assert clock.monotonic_s() < deadline_s
+                await poller.do_once()
+            return poller
+
+    with AgentServer([server]):
+        watch(cast.alice, server, "acme-1")
+        poller = asyncio.run(main())
+    assert len(poller.outbox.samples) >= 1
 
 
 def test_a_status_change_reaches_the_inventory(cast: Cast, valkey: Redis) -> None:
