@@ -24,6 +24,9 @@ JOBS = Counter("watchfloor_jobs_total", "Jobs done, by how they ended.", ["job",
 JOB_SECONDS = Histogram("watchfloor_job_seconds", "Time of a job.", ["job"], buckets=SECONDS)
 JOB_WAIT_SECONDS = Histogram("watchfloor_job_wait_seconds", "Time a job waited.", ["queue"], buckets=SECONDS)
 POLLS = Counter("watchfloor_polls_total", "Polls of devices, by how they ended.", ["outcome"])
+EVALUATIONS = Counter("watchfloor_evaluations_total", "Rounds of rule groups, by how they ended.", ["outcome"])
+RULE_FAILURES = Counter("watchfloor_rule_failures_total", "Rules whose query failed.")
+TRANSITIONS = Counter("watchfloor_alert_transitions_total", "Alerts that changed their state, by why.", ["reason"])
 DELIVERIES = Counter("watchfloor_deliveries_total", "Messages sent, by kind and outcome.", ["kind", "outcome"])
 
 

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
-from sqlalchemy import or_, select, text, update
+from sqlalchemy import Select, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from app import jobs
+from app import jobs, selfmetrics
 from app.actions.transitions import Evaluated, News, record_transitions, tell
 from app.clock import monotonic_s
 from app.domain.alerting.rules import Instance, Rule, instances_of
@@ -96,6 +96,23 @@ def evaluate_group(tenant: TenantId, group_id: int, slot_ms: int, *, query: Inst
     A query that fails freezes the alerts of its rule (A9). A job that comes after the next moment is due is skipped
     and counts as missed (A11).
     """
+    outcome = _evaluate(tenant, group_id, slot_ms, query=query, now=now)
+    selfmetrics.EVALUATIONS.labels(outcome).inc()
+    return outcome
+
+
+def result_rows(result: Result) -> list[tuple[Labels, float]]:
+    """A query result as (labels, value); a scalar is one row without labels. Raises QueryError for other shapes."""
+    if isinstance(result, Vector):
+        if len(result) > MAX_INSTANCES:
+            raise QueryError(f"the query returns more than {MAX_INSTANCES} series", kind="execution")
+        return list(zip(result.labels, result.values.tolist(), strict=True))
+    if isinstance(result, Scalar):
+        return [((), result.value)]
+    raise QueryError("a rule's query must answer an instant vector or a scalar", kind="execution")
+
+
+def _evaluate(tenant: TenantId, group_id: int, slot_ms: int, *, query: InstantQuery, now: datetime) -> Outcome:
     at = datetime.fromtimestamp(slot_ms / 1000, UTC)
     claimed = _claim(tenant, group_id, at, now)
     if isinstance(claimed, Outcome):
@@ -111,21 +128,10 @@ def evaluate_group(tenant: TenantId, group_id: int, slot_ms: int, *, query: Inst
     return Outcome.EVALUATED
 
 
-def result_rows(result: Result) -> list[tuple[Labels, float]]:
-    """A query result as (labels, value); a scalar is one row without labels. Raises QueryError for other shapes."""
-    if isinstance(result, Vector):
-        if len(result) > MAX_INSTANCES:
-            raise QueryError(f"the query returns more than {MAX_INSTANCES} series", kind="execution")
-        return list(zip(result.labels, result.values.tolist(), strict=True))
-    if isinstance(result, Scalar):
-        return [((), result.value)]
-    raise QueryError("a rule's query must answer an instant vector or a scalar", kind="execution")
-
-
 def _claim(tenant: TenantId, group_id: int, at: datetime, now: datetime) -> _Claim | Outcome:
     """The rules to evaluate at `at`, for the one job that gets there first."""
     with tenant_session(tenant) as session:
-        group = session.get(RuleGroupRow, group_id)
+        group = session.scalar(_the_group(tenant, group_id))
         if group is None:
             return Outcome.GONE
         interval = timedelta(seconds=group.interval_s)
@@ -147,6 +153,10 @@ def _claim(tenant: TenantId, group_id: int, at: datetime, now: datetime) -> _Cla
         return _Claim(group_id, at, now, tuple((row.id, rule_of(row)) for row in rows))
 
 
+def _the_group(tenant: TenantId, group_id: int) -> Select[RuleGroupRow]:
+    return select(RuleGroupRow).where(RuleGroupRow.tenant_id == tenant, RuleGroupRow.id == group_id)
+
+
 def _missed_between(before: datetime | None, at: datetime, interval: timedelta) -> int:
     return 0 if before is None else max(0, (at - before) // interval - 1)
 
@@ -156,6 +166,7 @@ def _find(viewer: Viewer, rule: Rule, slot_ms: int, query: InstantQuery) -> _Fin
     try:
         instances = instances_of(rule, result_rows(query(viewer, rule.expr, at_ms=slot_ms)))
     except WatchfloorError as error:
+        selfmetrics.RULE_FAILURES.inc()
         log.warning("rule failed", extra={"tenant": viewer.tenant, "rule": rule.name, "reason": str(error)})
         return _Finding({}, str(error) or type(error).__name__, monotonic_s() - started_s)
     return _Finding(instances, "", monotonic_s() - started_s)
@@ -171,7 +182,7 @@ def _save(
 ) -> News | None:
     """Save an evaluation; None when a later one was claimed meanwhile, whose answer is newer."""
     at = claimed.at
-    group = session.scalar(select(RuleGroupRow).where(RuleGroupRow.id == claimed.group_id).with_for_update())
+    group = session.scalar(_the_group(tenant, claimed.group_id).with_for_update())
     if group is None or group.slot_at != at:
         return None
     stopped_at = _outage_began(group, at)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from app import jobs
+from app import jobs, selfmetrics
 from app.auth.sealing import unseal
 from app.clock import monotonic_s, utc_now
 from app.domain.alerting.plan import PlanReason, retry_delay_s
@@ -93,9 +93,12 @@ def deliver(tenant: TenantId, delivery_id: int, *, now: datetime) -> Result:
     except DeliveryError as error:
         log.warning("delivery failed", extra={"tenant": tenant, "delivery": delivery_id, "reason": error.reason})
         with tenant_session(tenant) as session:
-            return _record_failure(session, tenant, claimed, error)
-    with tenant_session(tenant) as session:
-        return _record_success(session, tenant, claimed, answer)
+            result = _record_failure(session, tenant, claimed, error)
+    else:
+        with tenant_session(tenant) as session:
+            result = _record_success(session, tenant, claimed, answer)
+    selfmetrics.DELIVERIES.labels(claimed.kind, result).inc()
+    return result
 
 
 def deliver_all_due(tenant: TenantId, delivery_id: int) -> int:

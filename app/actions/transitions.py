@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import insert, inspect, or_, select, text
 from sqlalchemy.orm import Session
 
-from app import jobs, live
+from app import jobs, live, selfmetrics
 from app.actions.outbox import plan
 from app.domain.alerting.rules import Instance, Rule, Transition, evaluate
 from app.domain.alerting.state import Clock, Reason, State, resume
@@ -265,6 +265,8 @@ def _follow_up(
         session,
         [event_of(item.row, at=at, kind=KINDS[item.transition.reason], text=_text(item)) for item in moved],
     )
+    for item in moved:
+        selfmetrics.TRANSITIONS.labels(item.transition.reason).inc()
     events = [(item.row, item.transition.event) for item in moved if item.transition.event is not None]
     due = plan(session, tenant, events, now=now)
     return [Change(item.row.id, item.row.state) for item in moved], due

@@ -9,7 +9,7 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from app.actions.evaluations import Outcome, enqueue_due_groups
+from app.actions.evaluations import Outcome, enqueue_due_groups, evaluate_group
 from app.domain.alerting.alert import Severity
 from app.domain.alerting.rules import Rule
 from app.domain.alerting.state import State
@@ -163,6 +163,14 @@ def test_due_groups_are_put_on_the_queue_once_a_slot(cast: Cast, valkey: Redis) 
         int(NOON.timestamp()),
         int(NOON.timestamp()) + INTERVAL_S,
     ]
+
+
+def test_a_job_that_names_another_tenant_finds_nothing(cast: Cast) -> None:
+    rounds = Rounds(cast.alice)
+    slot_ms = int(NOON.timestamp() * 1000)
+    forged = evaluate_group(cast.globex, rounds.group_id, slot_ms, query=rounds.source, now=NOON)
+    assert forged is Outcome.GONE
+    assert rounds.evaluate(NOON) is Outcome.EVALUATED
 
 
 def test_charlie_of_globex_sees_none_of_it(cast: Cast) -> None:
