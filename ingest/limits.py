@@ -15,7 +15,7 @@ from app.valkey import valkey
 
 # A request's body as sent, and after decompression.
 MOST_BODY_BYTES: Final = 32 * 1024 * 1024
-MOST_PLAIN_BYTES: Final = 128 * 1024 * 1024
+MOST_PLAIN_BYTES: Final = 64 * 1024 * 1024
 
 # The bucket holds this many seconds of the tenant's rate, so that an outage's backlog may come in faster.
 BURST_S: Final = 30

@@ -21,6 +21,9 @@ LIMITS_AGE_S = 10.0
 # How many rows a tenant keeps in rejected_samples.
 REJECTED_KEPT = 1_000
 MOST_REASONS = 20
+# What a tenant can have told about metrics, and how long a help text is kept.
+MOST_DESCRIBED = 20_000
+LONGEST_TEXT = 1_000
 
 _LIMITS = text(
     "select accept_from, accept_late_s, accept_ahead_s, samples_per_s, closed_at from tenants where id = :tenant"
@@ -95,14 +98,20 @@ def describe_metrics(tenant: TenantId, metadata: Sequence[Metadata]) -> None:
     """Keep what a sender says about metrics; what this process has kept already costs nothing."""
     with _lock:
         described = _described.setdefault((generation(), tenant), set())
-    fresh = [item for item in metadata if item not in described]
+    fresh = [item for item in metadata if item not in described][: MOST_DESCRIBED - len(described)]
     if not fresh:
         return
     with tenant_connection(tenant) as connection:
         for item in sorted(fresh, key=lambda item: item.metric):  # one order, so that two requests cannot deadlock
             connection.execute(
                 _DESCRIBE,
-                {"tenant": tenant, "metric": item.metric, "kind": item.kind, "help": item.help, "unit": item.unit},
+                {
+                    "tenant": tenant,
+                    "metric": item.metric[:LONGEST_TEXT],
+                    "kind": item.kind,
+                    "help": item.help[:LONGEST_TEXT],
+                    "unit": item.unit[:LONGEST_TEXT],
+                },
             )
     described.update(fresh)
 

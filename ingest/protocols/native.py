@@ -16,7 +16,7 @@ import numpy as np
 
 from app.domain.labels import METRIC, encode_labels, labels_of
 from app.domain.samples import Batch, Int64s, Rejection
-from app.errors import DecodeError
+from app.errors import DecodeError, TooLarge
 
 PROTOCOL: Final = "ingest"
 # Values that JSON has no number for.
@@ -24,6 +24,8 @@ SPECIAL: Final = {"NaN": float("nan"), "+Inf": float("inf"), "Inf": float("inf")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Times beyond (about the years 1684 and 2255) are a mistake in the unit.
 FURTHEST_MS: Final = 9_000_000_000_000
+# Rows or columns in one request: an item may be two bytes short and cost a hundred here.
+MOST_ITEMS: Final = 500_000
 
 
 class Row(msgspec.Struct):
@@ -89,7 +91,7 @@ _read_column = msgspec.json.Decoder(LooseColumn).decode
 def decode(body: bytes) -> Batch:
     """The samples of a request; bad items are in `rejected`, by their index in `samples` or `series`.
 
-    Raises DecodeError when the body is not JSON of this form at all.
+    Raises DecodeError when the body is not JSON of this form at all, TooLarge when it has too many items.
     """
     rejected: list[Rejection] = []
     try:
@@ -119,6 +121,8 @@ def _decode_loosely(body: bytes) -> Batch:
 def _check_form(read: Body | LooseBody) -> None:
     if (read.samples is None) == (read.series is None):
         raise DecodeError(PROTOCOL, "body", "needs either samples or series")
+    if len(read.samples or read.series or ()) > MOST_ITEMS:
+        raise TooLarge(f"the body has more than {MOST_ITEMS} items")
 
 
 def _good_rows(items: Sequence[msgspec.Raw], rejected: list[Rejection]) -> Iterable[tuple[int, Row]]:

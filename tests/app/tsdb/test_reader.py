@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from app.domain.labels import Labels, Matcher, MatchOp, labels_of
 from app.domain.samples import STALE, STALE_BITS, Metadata, is_absent
 from app.domain.tenancy import TenantId
+from app.promql.engine import query_instant
+from app.promql.result import Vector
 from app.tsdb.reader import Reader
 from app.tsdb.tenants import describe_metrics
 from models.session import platform_session
@@ -72,6 +74,14 @@ def test_the_same_sample_sent_twice_counts_once_and_the_later_wins(cast: Cast) -
     for value in (1.0, 1.0, 2.0):
         store(cast.acme, up, [(T0, value), (T0 + 1, 7.0)])
     assert read(cast.acme, metric("up")) == {labels_of(up): [(T0, 2.0), (T0 + 1, 7.0)]}
+
+
+def test_a_count_over_time_does_not_count_twice(cast: Cast) -> None:
+    for _ in range(3):
+        store(cast.acme, {"__name__": "up", "device": "core-1"}, [(T0, 1.0), (T0 + 1, 1.0)])
+    answer = query_instant(Reader(cast.acme), "count_over_time(up[1m])", at_ms=T0 + 1000)
+    assert isinstance(answer, Vector)
+    assert answer.values.tolist() == [2.0]
 
 
 def test_twice_in_one_request_counts_once(cast: Cast) -> None:

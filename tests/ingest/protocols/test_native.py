@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.labels import decode_labels
-from app.errors import DecodeError
+from app.errors import DecodeError, TooLarge
 from ingest.protocols import native
 
 NOW = 1_770_000_000_000
@@ -109,6 +109,13 @@ def test_bad_columns_are_told_and_the_others_are_taken() -> None:
 def test_a_body_of_another_form_is_refused(body: bytes) -> None:
     with pytest.raises(DecodeError):
         native.decode(body)
+
+
+@pytest.mark.parametrize("item", [b"{}", b'{"metric":"m","ts":1,"value":1}'])
+def test_too_many_items_are_too_large(monkeypatch: pytest.MonkeyPatch, item: bytes) -> None:
+    monkeypatch.setattr(native, "MOST_ITEMS", 3)
+    with pytest.raises(TooLarge):
+        native.decode(b'{"samples":[' + b",".join([item] * 4) + b"]}")
 
 
 json_values = st.recursive(
