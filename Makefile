@@ -31,10 +31,12 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@unset WATCHFLOOR_DEMO; exec $(VENV)/bin/python -m bench.run $(ARGS)
 
+# For every Python from 3.11 on, whichever makes the lock: 3.11.2 needs what 3.11.7 does not.
+LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 lock: $(VENV)/.dev
-	$(VENV)/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links requirements-install.in -o requirements-install.txt
-	$(VENV)/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
-	$(VENV)/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links requirements-dev.in -o requirements-dev.txt
+	$(LOCK) requirements-install.in -o requirements-install.txt
+	$(LOCK) requirements.in -o requirements.txt
+	$(LOCK) requirements-dev.in -o requirements-dev.txt
 
 map: $(VENV)/.dev
 	$(VENV)/bin/python tests/contracts/test_map.py
