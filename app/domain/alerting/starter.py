@@ -111,7 +111,8 @@ NO_DATA: Final = Rule(
 
 OPTICS: Final = Rule(
     name="OpticsLowRx",
-    expr='sensor_value{kind="dbm", sensor=~".*rx power"} < -14',
+    # A port without its link gets no light: that is told by InterfaceDown.
+    expr='sensor_value{kind="dbm", sensor=~".*rx power"} < -14 unless on (device, ifName) ifOperStatus == 2',
     for_s=60,
     severity=Severity.MINOR,
     alert_class="link-degraded",

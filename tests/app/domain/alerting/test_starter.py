@@ -119,6 +119,12 @@ def traffic(octets_per_s: float, *, direction: str = "In", speed: float = 1e9) -
             "OpticsLowRx", [series("sensor_value", [-18.0], sensor="e1 rx power", kind="dbm")], 1, id="little light"
         ),
         pytest.param(
+            "OpticsLowRx",
+            [series("sensor_value", [-40.0], sensor="e1 rx power", kind="dbm", ifName="e1"), *port([2.0])],
+            0,
+            id="no light on a port that is down",
+        ),
+        pytest.param(
             "OpticsLowRx", [series("sensor_value", [-18.0], sensor="inlet", kind="celsius")], 0, id="a cold room"
         ),
     ],
