@@ -11,13 +11,14 @@ from typing import Final
 
 from flask import Blueprint, Response, jsonify, request
 
+from app import clock
 from app.auth.current import current_request_id, current_viewer
 from app.domain.samples import Accepted, Batch
 from app.domain.tenancy import Scope, Viewer
 from app.errors import Forbidden, Overloaded, Unavailable, UnknownContentType, WatchfloorError
 from ingest.accept import accept
 from ingest.bodies import plain_body
-from ingest.protocols import native
+from ingest.protocols import influx, native
 from ingest.protocols import remote_write as v1
 from ingest.protocols import remote_write2 as v2
 
@@ -92,6 +93,20 @@ def remote_write() -> Response:
         response.headers[f"{WRITTEN}-Histograms-Written"] = "0"
         response.headers[f"{WRITTEN}-Exemplars-Written"] = "0"
     return response
+
+
+@blueprint.post("/api/v2/write")
+@blueprint.post("/write")
+@sends_samples
+@plain_errors
+def influx_write() -> Response:
+    """InfluxDB line protocol of version 1 and 2: 204, or 400 with the lines that were not taken."""
+    body = plain_body(request, encodings=JSON_ENCODINGS, default="identity")
+    batch = influx.decode(body, precision=request.args.get("precision", ""), now_ms=clock.now_ms())
+    accepted = _accept(current_viewer(), batch, source=influx.PROTOCOL)
+    if not accepted.rejected:
+        return Response(status=204)
+    return _plain(400, "\n".join(f"line {r.index + 1}: {r.reason}" for r in accepted.rejected[:MOST_ERRORS]))
 
 
 def _remote_write_decoder() -> Callable[[bytes], v1.Decoded]:

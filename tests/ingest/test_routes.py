@@ -165,7 +165,7 @@ def test_statuses(
     assert status < 300 or answer.content_type == form
 
 
-@pytest.mark.parametrize("path", ["/api/v1/ingest", "/api/v1/write"])
+@pytest.mark.parametrize("path", ["/api/v1/ingest", "/api/v1/write", "/api/v2/write", "/write"])
 def test_who_may_send(client: FlaskClient, cast: Cast, path: str) -> None:
     assert client.post(path, data=body_of(), headers=JSON).status_code == 401
     assert client.post(path, data=body_of(), headers=JSON | {"Authorization": "Bearer wf_nobody"}).status_code == 401
@@ -247,3 +247,21 @@ def test_native_histograms_are_refused_and_the_samples_kept(
     answer = client.post("/api/v1/write", data=snappy(request), headers=V2 | sender)
     assert (answer.status_code, answer.headers[WRITTEN.format("Histograms")]) == (400, "0")
     assert stored(cast.acme) == [1.5]
+
+
+@pytest.mark.parametrize("path", ["/api/v2/write?org=o&bucket=b&precision=ms", "/write?db=d&precision=ms"])
+def test_influx_lines_with_telegrafs_header(client: FlaskClient, sender: dict[str, str], cast: Cast, path: str) -> None:
+    token = {"Authorization": sender["Authorization"].replace("Bearer", "Token")}
+    lines = gzip.compress(f"cpu,device=core-1 idle=99.5 {now_ms()}".encode())
+    answer = client.post(path, data=lines, headers=token | {"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert stored(cast.acme, "cpu_idle") == [99.5]
+
+
+def test_influx_lines_that_are_refused_are_told(client: FlaskClient, sender: dict[str, str], cast: Cast) -> None:
+    lines = f"cpu,device=core-1 idle=99.5 {now_ms()}\ncpu idle= {now_ms()}\ncpu idle=1 1"
+    answer = client.post("/write?precision=ms", data=lines, headers=sender)
+    assert answer.status_code == 400
+    assert answer.text.splitlines() == ["line 2: a field without a value", "line 3: older than the tenant accepts"]
+    assert stored(cast.acme, "cpu_idle") == [99.5]
+    assert client.post("/write?precision=days", data=lines, headers=sender).status_code == 400

