@@ -14,7 +14,8 @@ from app.settings import Settings
 settings = Settings.from_env()
 
 bind = f"{settings.bind}:{settings.port}"
-worker_class = "gthread"
+# gthread, but a connection that sends half a request takes no thread.
+worker_class = "app.runtime.web_worker.HeadFirstWorker"
 workers = 2
 threads = 8
 # The application is loaded once, before the workers are forked: half the start, and a killed worker is back at once.

@@ -13,7 +13,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import quote, urlsplit
 
 import structlog
-from flask import Flask, Response, current_app, g, redirect, request, session
+from flask import Flask, Response, abort, current_app, g, redirect, request, session
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -39,6 +39,8 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 TOKEN_PARAMETERS = frozenset({"token", "access_token", "api_key", "apikey", "auth_token"})
 # What a body may weigh outside the ingest routes, which have limits of their own.
 MOST_BODY_BYTES = 2 * 1024 * 1024
+# And the sign-in form: small enough to arrive whole before it gets a thread (app/runtime/web_worker.py).
+MOST_FORM_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def guard() -> ResponseReturnValue | None:
     if request.blueprint != "ingest":
         request.max_content_length = MOST_BODY_BYTES
     if request.path == SIGN_IN_PATH:
+        _check_form()
         _check_origin()
         return None
     if _is_open():
@@ -145,6 +148,13 @@ def _refuse_secrets_in_address() -> None:
     for name, value in request.args.items(multi=True):
         if name.lower() in TOKEN_PARAMETERS or value.startswith(TOKEN_PREFIX):
             raise InvalidInput(name, "send the token in the Authorization header, never in the address")
+
+
+def _check_form() -> None:
+    """Whoever has not signed in may not keep a thread busy with a long or endless body."""
+    request.max_content_length = MOST_FORM_BYTES
+    if request.method not in SAFE_METHODS and request.content_length is None:
+        abort(411)
 
 
 def _is_open() -> bool:

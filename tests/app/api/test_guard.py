@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from redis import Redis
 
@@ -144,3 +146,12 @@ def test_a_page_that_is_missing_answers_a_browser_with_a_page(cast: Cast, valkey
     answer = browser.post("/nothing/here", headers={"Accept": "text/html"})
     assert answer.status_code in (404, 405) and answer.mimetype == "text/html"
     assert browser.get("/api/v1/nothing").mimetype in ("application/problem+json", "text/html")
+
+
+def test_the_sign_in_form_is_small_and_says_how_long_it_is(cast: Cast, valkey: Redis) -> None:
+    client = make_server().test_client()
+    form = {"email": "alice@acme.example", "password": "x" * 20_000}
+    assert client.post("/login", data=form).status_code == 413
+    chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    answer = client.post("/login", environ_overrides=chunked, input_stream=io.BytesIO(b"email=a&password=b"))
+    assert answer.status_code == 411
