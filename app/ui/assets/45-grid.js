@@ -14,6 +14,7 @@
     wrapperBorderRadius: 8, cellHorizontalPadding: 10, columnBorder: false, headerColumnResizeHandleColor: "var(--line2)",
     menuBackgroundColor: "var(--bg1)", inputFocusBorder: { color: "var(--acc)" }, oddRowBackgroundColor: "var(--bg1)",
   });
+  grid.nocRowId = (value) => String(value);
   grid.severityOrder = (a, b) => (WEIGHT[a] ?? -1) - (WEIGHT[b] ?? -1);
 
   const el = (name, props, ...children) => window.React.createElement(name, props, ...children);

@@ -172,6 +172,15 @@
     if (buttons[event.key - 1]) { event.preventDefault(); buttons[event.key - 1].click(); }
   });
 
+  /* The cursor stays on its alert; without one it goes to the first, and the detail follows. */
+  function hold() {
+    if (!api || api.isDestroyed() || !api.getDisplayedRowCount()) return;
+    const chosen = String(wf.url.get("sel") || "").replace("A-", "");
+    const node = (chosen && api.getRowNode(chosen)) || (!chosen && cursor && api.getRowNode(cursor));
+    if (node) { cursor = node.id; if (!api.getSelectedNodes().length) node.setSelected(true); if (!chosen) wf.url.set({ sel: cursor }); }
+    else if (!chosen && !phone.matches) put(shown()[0], { now: true });
+  }
+
   window.dash_clientside.alerts = {
     filter: (value) => { wf.url.set({ q: value || null }); },
     /* New rows are in: hold on to the grid, its width, and the cursor. */
@@ -181,18 +190,13 @@
         if (grid !== api) {
           api = grid;
           fitColumns();
+          api.addEventListener("rowDataUpdated", () => setTimeout(hold, 0));
           api.addEventListener("rowClicked", (event) => {
             const many = event.event && (event.event.shiftKey || event.event.ctrlKey || event.event.metaKey);
             put(event.node, { now: true, open: true, keep: many });
           });
         }
-        setTimeout(() => {
-          if (api.isDestroyed()) return;
-          const chosen = String(wf.url.get("sel") || "").replace("A-", "");
-          const node = (chosen && api.getRowNode(chosen)) || (cursor && api.getRowNode(cursor));
-          if (node) { cursor = node.id; if (!api.getSelectedNodes().length) node.setSelected(true); }
-          else if (!chosen && !phone.matches) { const first = shown()[0]; if (first) put(first, { now: true }); }
-        }, 0);
+        hold();
       });
     },
   };

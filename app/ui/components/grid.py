@@ -78,7 +78,7 @@ def grid(
             columnDefs=list(columns),
             rowData=None if rows is None else list(rows),
             defaultColDef=DEFAULT_COLUMN,
-            getRowId=f"String(params.data.{row_id})",
+            getRowId=f"nocRowId(params.data.{row_id})",
             dashGridOptions={**OPTIONS, **(options or {})},
             className="noc-grid",
             style={"height": "100%", "width": "100%"},
