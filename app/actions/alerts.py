@@ -213,7 +213,7 @@ def _member(viewer: Viewer, user_id: int) -> str:
 
 
 def _text(field: str, text: str) -> str:
-    text = text.strip()
+    text = text.replace("\0", "").strip()
     if len(text) > MAX_TEXT:
         raise InvalidInput(field, f"is longer than {MAX_TEXT} characters")
     return text

@@ -112,7 +112,9 @@ def preview(viewer: Viewer, draft: Rule, *, start: datetime, end: datetime, inte
     check_rule(draft)
     if not start < end:
         raise InvalidInput("end", "must be after start")
-    step_s = max(interval_s, 1, -(-int((end - start).total_seconds()) // MOST_STEPS))
+    if not 1 <= interval_s <= 86_400:
+        raise InvalidInput("interval_s", "must be from 1 to 86400")
+    step_s = max(interval_s, -(-int((end - start).total_seconds()) // MOST_STEPS))
     first_s, last_s = (int(moment.timestamp()) // step_s * step_s for moment in (start, end))
     matrix = query_range(viewer, draft.expr, start_ms=first_s * 1000, end_ms=last_s * 1000, step_ms=step_s * 1000)
     if matrix.values.size > MOST_POINTS:

@@ -16,6 +16,9 @@ from app.errors import InvalidInput
 
 DEFAULT_INTERVAL_S: Final = 60
 MAX_BYTES: Final = 1 << 20
+MAX_TEXT: Final = 20_000
+MOST_TEXTS: Final = 64
+LONGEST_S: Final = 31_536_000.0
 UNITS_S: Final[Mapping[str, float]] = {
     "y": 31_536_000.0,
     "w": 604_800.0,
@@ -90,14 +93,27 @@ def check_rule(rule: Rule, *, field: str = "rule") -> Rule:
         raise InvalidInput(field, "needs a name of at most 200 characters")
     if not rule.expr.strip():
         raise InvalidInput(f"{field}.expr", "is empty")
-    if rule.for_s < 0 or rule.keep_firing_for_s < 0:
-        raise InvalidInput(f"{field}.for", "is negative")
+    if not (0 <= rule.for_s <= LONGEST_S and 0 <= rule.keep_firing_for_s <= LONGEST_S):
+        raise InvalidInput(f"{field}.for", "must be from 0 to one year")
+    for text in (rule.name, rule.expr, rule.alert_class):
+        _check_text(field, text)
     for kind, texts in (("labels", rule.labels), ("annotations", rule.annotations)):
+        if len(texts) > MOST_TEXTS:
+            raise InvalidInput(f"{field}.{kind}", f"has more than {MOST_TEXTS} entries")
         for name, text in texts.items():
+            _check_text(f"{field}.{kind}", text)
             if not LABEL_NAME.fullmatch(name) or name.startswith("__"):
                 raise InvalidInput(f"{field}.{kind}", f"{name!r} is not a name it may have")
             check(f"{field}.{kind}.{name}", text)
     return rule
+
+
+def _check_text(field: str, text: str) -> None:
+    """Refuse what no database can store, and what is too long to be meant."""
+    if len(text) > MAX_TEXT:
+        raise InvalidInput(field, f"is longer than {MAX_TEXT} characters")
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidInput(field, "holds characters that are none")
 
 
 def _group(entry: object, left_out: list[str]) -> RuleGroup:

@@ -65,6 +65,15 @@ def test_a_file_is_read() -> None:
             "group a, rule 1.annotations.s",
             id="template",
         ),
+        pytest.param(
+            'groups: [{name: a, rules: [{alert: b, expr: "c\\0"}]}]', "group a, rule 1", id="a character that is none"
+        ),
+        pytest.param(
+            'groups: [{name: a, rules: [{alert: b, expr: c, labels: {x: "\\ud800"}}]}]',
+            "group a, rule 1.labels",
+            id="half a character",
+        ),
+        pytest.param("groups: [{name: a, rules: [{alert: b, expr: c, for: 9y}]}]", "group a, rule 1.for", id="years"),
         pytest.param("a: !!python/object/apply:os.system [id]", "file", id="a gadget is no YAML of ours"),
     ],
 )
