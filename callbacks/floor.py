@@ -72,8 +72,10 @@ def show_severity(search: str, _live: Any, _refresh: Any) -> Component:
     """Alerts that began, by severity, in 15-minute bars."""
     view = current_view(search)
     width_s = max(BUCKET_S, view.window.step_ms(110) // 1000)
-    window = view.window.aligned(width_s * 1000)
-    start, end = _moment(window.start_ms), _moment(window.end_ms + width_s * 1000)
+    whole = view.window.aligned(width_s * 1000)
+    # The bar that is still growing belongs to the picture.
+    window = Window(whole.start_ms, whole.end_ms + width_s * 1000)
+    start, end = _moment(window.start_ms), _moment(window.end_ms)
     buckets = alerts.history(current_viewer(), start=start, end=end, bucket_s=width_s)
     ts_ms = np.array([int(bucket.at.timestamp() * 1000) for bucket in buckets], dtype=np.int64)
     counts = {str(name): [bucket.counts[name] for bucket in buckets] for name in Severity}

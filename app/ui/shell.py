@@ -107,13 +107,12 @@ def _nav_link(entry: Entry) -> Component:
 def _account(viewer: Viewer, csrf: str) -> Any:
     initials = "".join(part[0] for part in viewer.name.split()[:2]).upper() or "?"
     role = "Platform admin" if viewer.is_platform_admin else viewer.role.title()
-    button = html.Button(
+    button = html.Summary(
         [
             html.Span(initials, className="avatar", **attrs({"aria-hidden": "true"})),
             html.Span([html.Span(viewer.name, className="who"), html.Span(role, className="role")], className="word"),
         ],
         className="account",
-        type="button",
         id="shell-account",
         **attrs({"aria-label": f"Account of {viewer.name}"}),
     )
@@ -135,14 +134,7 @@ def _account(viewer: Viewer, csrf: str) -> Any:
         _menu_button("sun-moon", "Dark or light", "theme", "D T"),
         sign_out,
     ]
-    return dmc.Popover(
-        [dmc.PopoverTarget(button, boxWrapperProps={"w": "100%"}), dmc.PopoverDropdown(menu, className="menu")],
-        position="top-start",
-        width=220,
-        shadow="none",
-        trapFocus=True,
-        transitionProps={"duration": 0},
-    )
+    return html.Details([button, html.Div(menu, className="menu up")], className="pop account-pop")
 
 
 def _menu_button(icon_name: str, words: str, action: str, key: str = "") -> Component:
@@ -187,10 +179,9 @@ def _tenant(viewer: Viewer, tenants: Sequence[tuple[str, str]], csrf: str) -> An
     others = [(name, title) for name, title in tenants if name != viewer.tenant_name]
     if not others:
         return html.Span([icon("building-2"), shown], className="tenant-name not-phone", title="Tenant")
-    button = html.Button(
+    button = html.Summary(
         [icon("building-2"), html.Span(shown, className="cut"), icon("chevron-down")],
-        className="btn not-phone",
-        type="button",
+        className="btn",
         id="shell-tenant",
         **attrs({"aria-label": f"Tenant {shown}, switch"}),
     )
@@ -206,20 +197,12 @@ def _tenant(viewer: Viewer, tenants: Sequence[tuple[str, str]], csrf: str) -> An
         )
         for name, title in others
     ]
-    return dmc.Popover(
-        [
-            dmc.PopoverTarget(button),
-            dmc.PopoverDropdown([html.Div("Switch tenant", className="menu-head t3"), *forms], className="menu"),
-        ],
-        position="bottom-end",
-        shadow="none",
-        trapFocus=True,
-        transitionProps={"duration": 0},
-    )
+    menu = [html.Div("Switch tenant", className="menu-head t3"), *forms]
+    return html.Details([button, html.Div(menu, className="menu")], className="pop not-phone")
 
 
 def _range_picker() -> Any:
-    button = html.Button(
+    button = html.Summary(
         [
             icon("clock"),
             html.Span("Last 24 h", id="shell-range-words"),
@@ -227,7 +210,6 @@ def _range_picker() -> Any:
             icon("chevron-down"),
         ],
         className="btn range",
-        type="button",
         id="shell-range",
         **attrs({"aria-label": "Time range and zone"}),
     )
@@ -253,18 +235,8 @@ def _range_picker() -> Any:
         ],
         className="range-fixed",
     )
-    return dmc.Popover(
-        [
-            dmc.PopoverTarget(button),
-            dmc.PopoverDropdown(
-                html.Div([html.Div(presets, className="range-presets"), fixed], className="range-box"), className="menu"
-            ),
-        ],
-        position="bottom-end",
-        shadow="none",
-        trapFocus=True,
-        transitionProps={"duration": 0},
-    )
+    box = html.Div([html.Div(presets, className="range-presets"), fixed], className="menu range-box")
+    return html.Details([button, box], className="pop")
 
 
 def _live_state() -> Component:

@@ -55,7 +55,7 @@
   document.addEventListener("watchfloor:drawn", ({ detail: gd }) => {
     if (!isNarrow(gd) || !gd.watchfloor || !gd.watchfloor.layout || !gd.watchfloor.layout.showlegend || gd.watchfloor.layout.barmode || gd.watchfloorNamed) return;
     gd.watchfloorNamed = true;
-    const names = gd._fullData.filter((trace) => trace.showlegend && trace.x && trace.x.length).map((trace) => ({
+    const names = gd._fullData.filter((trace) => trace.showlegend && trace.x && trace.x.length && trace.line.dash === "solid").map((trace) => ({
       x: trace.x[trace.x.length - 1], y: trace.y[trace.y.length - 1], text: trace.name, showarrow: false, xanchor: "right", yanchor: "bottom",
       font: { size: 10, color: trace.line.color } })).filter((note) => Number.isFinite(note.y));
     counted(() => relayout(gd, { annotations: names }));

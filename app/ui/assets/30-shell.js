@@ -143,7 +143,7 @@
     help: () => { showPageKeys(); open("shell-help"); },
     "close-dialog": (from) => { const box = from && from.closest("dialog"); if (box) box.close(); },
     menu: () => byId("shell").classList.toggle("menu-open"),
-    range: () => byId("shell-range").click(),
+    range: () => { byId("shell-range").click(); const first = document.querySelector(".range-presets .menu-item"); if (first) first.focus(); },
     kiosk: () => wf.url.set({ kiosk: wf.url.get("kiosk") === "1" ? null : "1" }),
     "copy-link": () => navigator.clipboard.writeText(location.href).then(() => wf.notify("Link copied"), () => wf.notify("The browser did not allow copying", "error")),
     "zoom-out": () => wf.zoom(2),
@@ -173,8 +173,7 @@
     box.appendChild(title);
     hints.querySelectorAll(":scope > span").forEach((item) => { if (item.querySelector(".key")) box.appendChild(item.cloneNode(true)); });
   }
-  const closePopover = () => document.dispatchEvent(new MouseEvent("mousedown", { bubbles: true })) ||
-    document.activeElement.blur();
+  const closePopover = (but) => document.querySelectorAll("details.pop[open]").forEach((box) => { if (box !== but) box.open = false; });
 
   document.addEventListener("click", (event) => {
     const at = event.target.closest && event.target.closest("[data-action],[data-range],[data-zone]");
@@ -182,12 +181,16 @@
       if (event.target.tagName === "DIALOG") event.target.close();
       return;
     }
-    if (at.dataset.range) { wf.url.set({ t: at.dataset.range, from: null, to: null }, { push: true }); wf.key("Escape"); }
-    else if (at.dataset.zone) { wf.url.set({ tz: at.dataset.zone === "utc" ? null : at.dataset.zone }); wf.key("Escape"); }
+    if (at.dataset.range) { wf.url.set({ t: at.dataset.range, from: null, to: null }, { push: true }); closePopover(); }
+    else if (at.dataset.zone) { wf.url.set({ tz: at.dataset.zone === "utc" ? null : at.dataset.zone }); closePopover(); }
     else if (wf.actions[at.dataset.action]) wf.actions[at.dataset.action](at, event);
   });
-  // A popover of Mantine's closes on Escape where the focus is.
-  wf.key = (key) => (document.activeElement || document.body).dispatchEvent(new KeyboardEvent("keydown", { key, code: key, bubbles: true, cancelable: true }));
+  document.addEventListener("click", (event) => closePopover(event.target.closest && event.target.closest("details.pop")), true);
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const box = document.querySelector("details.pop[open]");
+    if (box) { closePopover(); box.querySelector("summary").focus(); }
+  });
 
   setInterval(() => {
     const clock = byId("shell-clock");

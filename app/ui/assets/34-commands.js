@@ -78,12 +78,12 @@
     };
     const q = encodeURIComponent(text);
     const [devices, alerts] = await Promise.all([
-      ask(`/api/v1/devices?limit=6&search=${q}`), ask(`/api/v1/alerts?limit=4&search=${q}`)]);
+      ask(`/api/v1/devices?limit=6&text=${q}`), ask(`/api/v1/incidents?limit=4&text=${q}`)]);
     if (turn !== asked) return;
-    const rows = (answer) => answer.items || answer.data || [];
+    const rows = (answer) => [answer.items, answer.devices, answer.data].find(Array.isArray) || [];
     found = rows(devices).filter((row) => row.name && row.name.toLowerCase().includes(text))
       .map((row) => ({ href: "/inventory/" + encodeURIComponent(row.name), name: row.name, kind: "device", icon: "router" }))
-      .concat(rows(alerts).filter((row) => row.summary && (row.summary + row.device_name).toLowerCase().includes(text))
+      .concat(rows(alerts).filter((row) => row.summary && (row.summary + " " + (row.device || "")).toLowerCase().includes(text))
         .map((row) => ({ href: "/alerts?sel=" + row.id, name: row.summary, kind: "alert", icon: "siren" })));
     show();
   }

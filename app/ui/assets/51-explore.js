@@ -9,6 +9,8 @@
   window.dash_clientside.explore = {
     pick: (metric, fn, filters, by, agg, top, compare, expr) => {
       const asked = (window.dash_clientside.callback_context.triggered || []).map((each) => each.prop_id);
+      // When the page is made all of them "change" at once, to what the address says already.
+      if (asked.length !== 1) return;
       const changes = {};
       const has = (id) => asked.some((prop) => prop.startsWith(id + "."));
       if (has("explore-metric")) { changes.metric = none(metric); changes.fn = null; changes.q = null; }
