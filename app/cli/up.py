@@ -12,7 +12,7 @@ import msgspec
 from app import clock, log
 from app.errors import WatchfloorError
 from app.runtime import embedded, servers
-from app.runtime.child import die_with_parent
+from app.runtime.child import die_with_parent, last_lines
 from app.runtime.home import Home, home_of, ready_settings
 from app.runtime.schema import migrate_database
 from app.runtime.supervisor import Supervisor, Watched
@@ -20,7 +20,10 @@ from app.runtime.verbs import Verb
 from app.settings import Settings
 
 # The stop goes from the highest stage to the lowest; together the limits stay below ten seconds.
-DATABASE, STREAM, WORKERS, DOORS = range(4)
+SERVERS, PROCESSES = range(2)
+PROCESS_STOP_S = 4.0
+# The last checkpoint of a busy Postgres takes its time; cut off, the next start would have to replay.
+SERVER_STOP_S = 5.0
 # Rules and messages have workers of their own: a receiver that hangs or a long discovery must not delay an alert.
 WORKER_QUEUES = {
     "worker-ingest": ("ingest",),
@@ -70,17 +73,11 @@ class Start:
         self.say(f"Watchfloor in {self.home.root}")
         was_cut_off = embedded.wipe_run(self.home)
         _check_ports(self.settings, wait_s=10 if was_cut_off else 0)
-        self._servers()
-        self._schema()
-        if self.settings.demo:
-            self._finish_one_shot("demo-seed", "demo", "seed")
-        self._doors()
-        self._workers()
-        if self.settings.demo:
-            self._demo()
-        if not self.supervisor.stopping.is_set():
-            self.say("ready")
-            click.echo(welcome(self.settings, self.home))
+        demo = self.settings.demo
+        steps = [self._servers, self._schema, self._seed if demo else None, self._doors, self._workers]
+        for step in (*steps, self._demo if demo else None, self._welcome):
+            if step is not None and not self.supervisor.stopping.is_set():
+                step()
 
     def finish(self) -> None:
         """Stop everything that was started."""
@@ -92,11 +89,11 @@ class Start:
 
     def _servers(self) -> None:
         postgres, valkey = embedded.needed_servers(self.settings, self.home)
-        for server, stage in ((postgres, DATABASE), (valkey, STREAM)):
+        for server in (postgres, valkey):
             if server is not None:
                 server.prepare()
                 process = servers.start(server)
-                self.supervisor.adopt(server, process, stage=stage, stop_limit_s=2.0)
+                self.supervisor.adopt(server, process, stage=SERVERS, stop_limit_s=SERVER_STOP_S)
                 self.say(f"{server.name} ready on 127.0.0.1:{server.port}")
         embedded.announce(self.settings, self.home, postgres, valkey)
 
@@ -105,6 +102,16 @@ class Start:
         assert ready.database_url and ready.secret_key
         before, after = migrate_database(ready.database_url, ready.secret_key)
         self.say(f"schema {after}" if before == after else f"schema from {before or 'empty'} to {after}")
+
+    def _seed(self) -> None:
+        watched = self._start("demo-seed", "demo", "seed", is_one_shot=True)
+        while not watched.is_done and not self.supervisor.stopping.is_set():
+            self.supervisor.do_once()
+            if watched.failures > 2:
+                why = last_lines(watched.program.log)
+                raise WatchfloorError(f"the demo cannot be made: {why} (see {watched.program.log})")
+            Event().wait(0.02)
+        self.say("demo tenants, people and devices are there")
 
     def _doors(self) -> None:
         host = _reachable(self.settings.bind)
@@ -116,7 +123,7 @@ class Start:
 
     def _workers(self) -> None:
         for name, queues in WORKER_QUEUES.items():
-            self._start(name, "worker", *queues, stage=WORKERS)
+            self._start(name, "worker", *queues)
         self._start("scheduler", "scheduler")
         self._start("poller", "poller")
         self.say("workers, scheduler and poller started")
@@ -127,28 +134,21 @@ class Start:
         self._start("agent", "agent")
         self.say("demo network started; 15 days of its history follow in the background")
 
-    def _finish_one_shot(self, name: str, *arguments: str) -> None:
-        watched = self._start(name, *arguments, is_one_shot=True)
-        while not watched.is_done and not self.supervisor.stopping.is_set():
-            self.supervisor.do_once()
-            if watched.failures > 2:
-                raise WatchfloorError(f"{name} failed three times: see {watched.program.log}")
-            Event().wait(0.02)
-        self.say(f"{name} done")
+    def _welcome(self) -> None:
+        self.say("ready")
+        click.echo(welcome(self.settings, self.home))
 
     def _start(
         self,
         name: str,
         *arguments: str,
-        stage: int = DOORS,
         address: tuple[str, int] | None = None,
         is_one_shot: bool = False,
     ) -> Watched:
         verb = Verb(name, arguments, self.home.log / f"{name}.log", self.environment, address)
         if address:
             verb.death_signal = signal.SIGTERM  # gunicorn ends its workers
-        limit_s = 4.0 if stage == DOORS else 1.5
-        return self.supervisor.start(verb, stage=stage, stop_limit_s=limit_s, is_one_shot=is_one_shot)
+        return self.supervisor.start(verb, stage=PROCESSES, stop_limit_s=PROCESS_STOP_S, is_one_shot=is_one_shot)
 
 
 @dataclass(frozen=True)
