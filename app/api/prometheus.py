@@ -156,6 +156,14 @@ def metadata() -> Response:
     return answer({name: known[:most] for name, known in kept})
 
 
+@blueprint.route("/query_exemplars", methods=BOTH)
+@documented("Exemplars: none are kept, but clients ask", query={"query": "PromQL", "start": TIME, "end": TIME})
+@guarded(READ, NOUN)
+def query_exemplars() -> Response:
+    """An empty list, as Prometheus answers without exemplar storage."""
+    return answer([])
+
+
 @blueprint.route("/format_query", methods=BOTH)
 @documented("A PromQL expression, laid out", query={"query": "PromQL"})
 @guarded(READ, NOUN)
@@ -230,7 +238,8 @@ def _values(name: str) -> list[str]:
 
 def _query_options() -> tuple[float, int]:
     timeout_s = duration_parameter("timeout", metrics.MOST_SECONDS * 1000) / 1000
-    return timeout_s, duration_parameter("lookback_delta", metrics.LOOKBACK_MS)
+    lookback_ms = duration_parameter("lookback_delta", metrics.LOOKBACK_MS)
+    return timeout_s, lookback_ms if lookback_ms > 0 else metrics.LOOKBACK_MS
 
 
 def _optional_range() -> tuple[int, int]:

@@ -75,6 +75,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "histogram_count": vectors.of_native_histograms,
     "histogram_fraction": vectors.histogram_fraction,
     "histogram_quantile": vectors.histogram_quantile,
+    "histogram_quantiles": vectors.histogram_quantiles,
     "histogram_stddev": vectors.of_native_histograms,
     "histogram_stdvar": vectors.of_native_histograms,
     "histogram_sum": vectors.of_native_histograms,

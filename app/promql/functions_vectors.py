@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from app.domain.labels import METRIC, Labels, MatchOp, labels_of, value_of
-from app.domain.samples import ABSENT, Float64s
+from app.domain.samples import ABSENT, Float64s, absent_array
 from app.promql.arguments import Arguments, Function, Ranges
+from app.promql.format import format_plain
 from app.promql.functions_labels import natural_key
 from app.promql.functions_over_time import present_over_time
-from app.promql.histogram import Buckets, fraction_of_buckets, quantile_of_buckets, read_histograms
+from app.promql.histogram import Buckets, Read, fraction_of_buckets, quantile_of_buckets, read_histograms
 from app.promql.nodes import Node, RangeSelector, Selector
 from app.promql.quantile import warn_of_quantile
 from app.promql.sums import Rows
-from app.promql.vectors import Vectors, drop_empty
+from app.promql.vectors import Vectors, drop_empty, merge_same
 
 
 def absent(arguments: Arguments) -> Vectors:
@@ -95,6 +98,27 @@ def histogram_quantile(arguments: Arguments) -> Vectors:
         return quantile_of_buckets(q[steps], buckets)
 
     return read_histograms(arguments.vectors(1), read)
+
+
+def histogram_quantiles(arguments: Arguments) -> Vectors:
+    """Several quantiles of classic histograms at once, told apart by the label that the second argument names."""
+    vectors, name = arguments.vectors(0), arguments.text(1)
+    labels: list[Labels] = []
+    values = [absent_array((0, arguments.grid.steps))]
+    for index in range(2, len(arguments)):
+        q = arguments.scalar(index)
+        warn_of_quantile(arguments.warn, q)
+        for one in np.unique(q).tolist():
+            found = read_histograms(vectors, _reader_of_quantile(one))
+            asked = np.isnan(q) if math.isnan(one) else q == one
+            shown = repr(one) if math.isfinite(one) else format_plain(one)
+            labels += [labels_of({**dict(each), name: shown}) for each in found.labels]
+            values.append(np.where(asked, found.values, ABSENT))
+    return merge_same(drop_empty(Vectors(labels, np.concatenate(values))))
+
+
+def _reader_of_quantile(q: float) -> Read:
+    return lambda buckets, steps: quantile_of_buckets(np.full(steps.shape, q), buckets)
 
 
 def histogram_fraction(arguments: Arguments) -> Vectors:

@@ -35,6 +35,9 @@ from app.promql.nodes import (
 MOST_CHARACTERS = 100_000
 MOST_DEPTH = 200
 
+# Half of what an int64 holds, so that offsets and ranges can be added without overflow.
+FURTHEST_MS = 2**62
+
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`|#[^\n]*', re.DOTALL)
 _DEEPENS = re.compile(r"[(\[+\-*/%^=<>]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
 _SELECTOR_BODY = re.compile(r"\{[^{}]*\}")
@@ -55,7 +58,12 @@ _MANY = {"ManyToOne": "left", "OneToMany": "right"}
 @lru_cache(maxsize=2048)
 def parse(expr: str) -> Node:
     """The tree of a query. Raises QueryError (bad_data) with the parser's words."""
-    return _node(_grammar_tree(expr))
+    tree = _grammar_tree(expr)
+    try:
+        return _node(tree)
+    except (ValueError, OverflowError) as error:
+        # Durations that the grammar takes and no timedelta holds.
+        raise QueryError("parse error: duration out of range") from error
 
 
 def parse_selector(expr: str) -> tuple[Matcher, ...]:
@@ -189,7 +197,10 @@ def _at(tree: Any) -> int | At | None:
     if found is None:
         return None
     seconds, nanoseconds = _SYSTEM_TIME.findall(repr(tree))[-1]
-    return int(seconds) * 1000 + int(nanoseconds) // 1_000_000
+    at_ms = int(seconds) * 1000 + int(nanoseconds) // 1_000_000
+    if abs(at_ms) > FURTHEST_MS:
+        raise QueryError(f"parse error: timestamp out of bounds for @ modifier: {seconds}")
+    return at_ms
 
 
 def _ms(duration: timedelta | None) -> int:

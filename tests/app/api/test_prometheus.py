@@ -250,6 +250,7 @@ def test_metadata(client: Client) -> None:
 
 def test_what_this_is(program: Client) -> None:
     assert program.data("status/buildinfo")["version"].startswith("3.")
+    assert program.data("query_exemplars", query="up", start=0, end=1) == []
     assert program.data("format_query", query="sum( load )by(site)") == "sum by (site) (load)"
 
 

@@ -71,11 +71,26 @@ def test_text_that_looks_like_a_modifier_is_text() -> None:
         ("up + on() fill(0) up", "fill modifiers are not supported"),
         ('up{a=~"(?!x)"}', "parse error"),
         ("(" * (MOST_DEPTH + 1) + "1" + ")" * (MOST_DEPTH + 1), "more than 200 operators and brackets"),
+        ("up @ 1e17", "timestamp out of bounds for @ modifier"),
+        ("up[1000000000y]", "duration out of range"),
         ("+".join(["1"] * 5000), "more than 200 operators and brackets"),
         (" and ".join(["up"] * 300), "more than 200 operators and brackets"),
         ("up{" + 'a="x",' * 20_000 + "}", "longer than"),
     ],
-    ids=["empty", "comment", "open", "or", "fill", "look-ahead", "deep", "long chain", "many ands", "long"],
+    ids=[
+        "empty",
+        "comment",
+        "open",
+        "or",
+        "fill",
+        "look-ahead",
+        "deep",
+        "far",
+        "lasting",
+        "long chain",
+        "many ands",
+        "long",
+    ],
 )
 def test_refusals(expr: str, why: str) -> None:
     with pytest.raises(QueryError) as caught:
