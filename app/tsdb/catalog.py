@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from sqlalchemy import text
 
+from app import clock
 from app.domain.labels import METRIC, Labels, check_labels, decode_labels, encode_labels, labels_of, value_of
 from app.domain.samples import Int64s
 from app.domain.tenancy import TenantId
@@ -27,6 +28,8 @@ AT_LIMIT = "the tenant is at its limit of series"
 
 # How many new series one statement registers: bounds the time that the tenant's lock is held.
 REGISTER_AT_ONCE = 5_000
+# How long a tenant at its limit of series is believed to be still there.
+FULL_S = 5.0
 LONGEST_GROUP_KEY = 300
 
 _LOAD = text("select key, group_id::bigint * 256 + slot as place from series where tenant_id = :tenant")
@@ -37,6 +40,7 @@ _REGISTER = text(
 
 # (generation of the database, tenant) -> series key -> place.
 _known: dict[tuple[int, TenantId], dict[bytes, int]] = {}
+_full_s: dict[tuple[int, TenantId], float] = {}
 _loading = Lock()
 
 
@@ -111,14 +115,15 @@ def _resolve(
         canonical[index] = key = encode_labels(labels)
         if key not in known:
             fresh[key] = labels
-    _register(tenant, known, fresh)
+    if fresh and not _is_full(tenant):
+        _register(tenant, known, fresh)
     for index, key in canonical.items():
         place = known.get(key)
         if place is None:
             reasons[index] = AT_LIMIT
         else:
+            # Not kept under a key that is not canonical: a sender could write one series in endlessly many ways.
             places[index] = place
-            known[keys[index]] = place
     return reasons
 
 
@@ -135,3 +140,10 @@ def _register(tenant: TenantId, known: dict[bytes, int], fresh: dict[bytes, Labe
         with tenant_connection(tenant) as connection:
             rows = connection.execute(_REGISTER, parameters).all()
         known.update((key, place) for key, place in rows)
+        if len(rows) < len(chunk):
+            _full_s[generation(), tenant] = clock.monotonic_s() + FULL_S
+
+
+def _is_full(tenant: TenantId) -> bool:
+    """Whether the tenant was at its limit a moment ago; asking the table in each request would cost everybody."""
+    return clock.monotonic_s() < _full_s.get((generation(), tenant), 0.0)
