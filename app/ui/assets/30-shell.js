@@ -22,7 +22,8 @@
       const search = parts.length ? "?" + parts.join("&") : "";
       if (search === location.search) return;
       history[options && options.push ? "pushState" : "replaceState"](history.state, "", location.pathname + search + location.hash);
-      wf.props("url", { search });
+      // href too: Location pushes back the one it remembers when it differs from the address.
+      wf.props("url", { search, href: location.href });
     },
   };
   const encode = (text) => encodeURIComponent(text).replace(/%(2C|3A|2F|28|29|5B|5D|7B|7D|3D|21|2A|40|3B)/gi, decodeURIComponent);
