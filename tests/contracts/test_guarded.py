@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -98,13 +99,16 @@ def test_a_viewer_may_open_what_reads_and_nothing_that_administers(cast: Cast) -
 
 @pytest.mark.parametrize("package", [app.queries, app.actions])
 def test_every_query_and_action_knows_for_whom(package: Any) -> None:
-    for_nobody = {name for name, parameter in _first_parameters(package) if parameter not in FIRST_PARAMETERS}
+    for_nobody = {
+        name for name, parameter in _first_parameters(package, _opens_a_session) if parameter not in FIRST_PARAMETERS
+    }
     assert for_nobody <= NEEDS_NO_VIEWER
 
 
 @pytest.mark.parametrize("package", ["queries", "actions"])
 def test_every_query_and_action_has_its_test_with_the_other_tenant(package: str) -> None:
-    modules = {path.stem for path in Path(f"app/{package}").glob("[a-z]*.py")}
+    found = _first_parameters(import_module(f"app.{package}"), lambda source: True)
+    modules = {name.split(".")[2] for name, parameter in found if parameter == "viewer"}
     texts = {path.stem: path.read_text() for path in Path("tests").rglob("test_*.py")}
     tested = {
         name for name in modules for text in texts.values() if "charlie" in text and _imports(text, package, name)
@@ -173,14 +177,18 @@ def _guard_of(callback: dict[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def _first_parameters(package: Any) -> list[tuple[str, str]]:
-    """The public functions that open a session, each with its first parameter."""
+def _opens_a_session(source: str) -> bool:
+    return OPENS_A_SESSION.search(source) is not None
+
+
+def _first_parameters(package: Any, is_wanted: Callable[[str], bool]) -> list[tuple[str, str]]:
+    """The public functions whose source is wanted, each with its first parameter."""
     found = []
     for module_info in iter_modules(package.__path__, package.__name__ + "."):
         module = import_module(module_info.name)
         for name, function in inspect.getmembers(module, inspect.isfunction):
             is_own = function.__module__ == module.__name__ and not name.startswith("_")
-            if is_own and OPENS_A_SESSION.search(inspect.getsource(function)):
+            if is_own and is_wanted(inspect.getsource(function)):
                 parameters = list(inspect.signature(function).parameters)
                 found.append((f"{module.__name__}.{name}", parameters[0] if parameters else ""))
     return found
