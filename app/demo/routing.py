@@ -29,7 +29,7 @@ USES: Final[Mapping[str, tuple[tuple[str, ...], tuple[float, float], tuple[float
 }
 HOME_EXIT: Final = 3.0  # how much more an exit at the same site is used than one elsewhere
 HOT_CHANCE: Final = 0.03  # of the edge ports are nearly full at their busiest hour
-GROWTH_PER_DAY: Final = (0.0, 0.0, 0.0, 0.002, 0.006)
+GROWTH_PER_DAY: Final = (0.0, 0.002, 0.004, 0.006, 0.01)
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def _demand(seed: int, device: Device, port: Port, kinds: tuple[tuple[str, int],
     # The square leaves most ports quiet and a few busy, as ports are.
     level = use[0] + (use[1] - use[0]) * fraction(*words, "level") ** 2
     share = between(*inward, *words, "share")
-    # Noise lifts a flow by up to a fifth above its profile; the busier direction must still fit the port.
-    fits = 0.8 / (peaks[column] * max(share, 1 - share))
+    # Noise lifts a flow by up to a fifth above its profile, growth by a seventh; both directions must fit the port.
+    fits = 0.77 / (peaks[column] * max(share, 1 - share))
     level = fits * between(0.88, 0.99, *words, "hot") if fraction(*words, "is hot") < HOT_CHANCE else min(level, fits)
     octets = level * port.speed_bps / 8 / (50 if device.hardware.counter_bits == 32 else 1)
     vector = np.zeros(len(kinds))
@@ -96,6 +96,16 @@ class Router:
         self.network = network
         self.demands = list(demands)
         self.kinds = profile_kinds(network)
+        # (flows, 2k) of the edge ports alone, and per device what its edge ports want together, (2, 2k): up, down.
+        self._edges = np.zeros((network.flow_count, 2 * len(self.kinds)))
+        self._wanted: dict[str, Floats] = {}
+        self._flows: dict[str, list[int]] = defaultdict(list)
+        for demand in self.demands:
+            both = np.stack([np.concatenate([x, x * demand.growth_per_day]) for x in (demand.up, demand.down)])
+            flows = [demand.port.in_flow, demand.port.out_flow]
+            self._edges[flows] += both
+            self._flows[demand.port.device] += flows
+            self._wanted[demand.port.device] = self._wanted.get(demand.port.device, np.zeros_like(both)) + both
 
     def neighbours(self, broken: Breakage) -> dict[str, list[tuple[str, int, int]]]:
         """For each working device its (neighbour, flow to it, flow from it) over working links."""
@@ -117,13 +127,9 @@ class Router:
             for port in device.ports
             if port.role in EXIT_ROLES and device.name not in broken.devices
         ]
-        for demand in self.demands:
-            if demand.port.device in broken.devices or (demand.port.device, demand.port.name) in broken.ports:
-                continue
-            both = np.stack([np.concatenate([x, x * demand.growth_per_day]) for x in (demand.up, demand.down)])
-            if _share_out(self.network.by_name[demand.port.device], both, exits):
-                weights[demand.port.in_flow] += both[0]
-                weights[demand.port.out_flow] += both[1]
+        for name, both in self._wanted.items():
+            if name not in broken.devices and _share_out(self.network.by_name[name], both, exits):
+                weights[self._flows[name]] = self._edges[self._flows[name]]
         for way_out in exits:
             _run_downhill(way_out, around, weights)
         return weights
@@ -140,7 +146,7 @@ class _Exit:
 
 
 def _share_out(source: Device, both: Floats, exits: Iterable[_Exit]) -> bool:
-    """Divide what one edge port wants among the exits it reaches; False when it reaches none."""
+    """Divide what the edge ports of a device want among the exits it reaches; False when it reaches none."""
     shares = [
         (way_out, way_out.port.speed_bps * (HOME_EXIT if way_out.device.place.name == source.place.name else 1.0))
         for way_out in exits

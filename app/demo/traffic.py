@@ -25,6 +25,8 @@ ORIGIN_WEEKS: Final = 9
 _MONDAY_MS: Final = 345_600_000
 # Noise: length of a step in s, its weight as a share of the level.
 OCTAVES: Final = ((60, 0.055), (600, 0.05), (3_600, 0.045), (21_600, 0.04))
+# Growth goes on this long after the demo began; without an end a demo left running would outgrow its ports.
+GROWTH_ENDS_AFTER_S: Final = 14 * DAY_S
 CHATTER: Final = 2_500.0  # octets/s of routing protocols and the like on every wire that is up
 BURST_CELL_S: Final = 14_400
 BURST_CHANCE: Final = 0.12
@@ -81,8 +83,7 @@ class Traffic:
     def octets(self, t_s: Floats, flows: Flows) -> Floats:
         """Octets since the origin."""
         t = np.asarray(t_s, dtype=np.float64)
-        level = self.rhythm.integral(t)
-        growth = (self.rhythm.first_moment(t) - self._epoch_s() * level) / DAY_S
+        level, growth = self.rhythm.integral(t), self._growth_integral(t)
         total = np.concatenate([level, growth], axis=1) @ self.weights[flows].T
         for octave, (step_s, share) in enumerate(OCTAVES):
             cell = np.floor(t / step_s)
@@ -93,12 +94,18 @@ class Traffic:
             total += here * (share * step_s / 2)
         return np.asarray(total + self._burst_octets(t, flows) + CHATTER * t[:, None])
 
-    def _epoch_s(self) -> float:
-        return (self.epoch_ms - self.origin_ms) / 1000.0
+    def _growth_integral(self, t_s: Floats) -> Floats:
+        """(t, k): the integral of each profile times the days since the demo began, up to the end of growth."""
+        epoch_s = (self.epoch_ms - self.origin_ms) / 1000.0
+        growing = np.minimum(t_s, epoch_s + GROWTH_ENDS_AFTER_S)
+        level = self.rhythm.integral(growing)
+        after = (self.rhythm.integral(t_s) - level) * (GROWTH_ENDS_AFTER_S / DAY_S)
+        return np.asarray((self.rhythm.first_moment(growing) - epoch_s * level) / DAY_S + after)
 
     def _level(self, t_s: Floats, flows: Flows) -> Floats:
         level = self.rhythm.value(t_s)
-        growth = level * ((t_s - self._epoch_s()) / DAY_S)[:, None]
+        age_s = np.minimum(t_s - (self.epoch_ms - self.origin_ms) / 1000.0, GROWTH_ENDS_AFTER_S)
+        growth = level * (age_s / DAY_S)[:, None]
         return np.asarray(np.concatenate([level, growth], axis=1) @ self.weights[flows].T)
 
     def _knot(self, cell: Floats, octave: int, flows: Flows) -> Floats:

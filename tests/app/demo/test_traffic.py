@@ -8,7 +8,7 @@ import pytest
 from app.demo.network import build_network
 from app.demo.rhythm import WEEK_S, Rhythm
 from app.demo.routing import Breakage
-from app.demo.traffic import CHATTER, Traffic, origin_before
+from app.demo.traffic import CHATTER, GROWTH_ENDS_AFTER_S, Traffic, origin_before
 
 NETWORK = build_network()
 EPOCH_MS = 1_795_545_000_000
@@ -33,13 +33,22 @@ def test_profiles_have_the_mean_one_and_an_exact_integral():
 
 
 def test_counters_are_the_integral_of_rates():
-    t = EPOCH_S - 7200 + np.arange(0, 7201, 1.0)
-    passed = np.diff(TRAFFIC.octets(t, EVERY), axis=0)
-    rates = TRAFFIC.rates(t[:-1], EVERY)
+    t, some = EPOCH_S - 1800 + np.arange(0, 1801, 1.0), EVERY[::5]
+    passed = np.diff(TRAFFIC.octets(t, some), axis=0)
+    rates = TRAFFIC.rates(t[:-1], some)
     # Bursts begin and end within a second; everything else changes on whole minutes.
     steps = np.abs(passed - rates) > 1e-6 * rates + 1
     assert steps.mean() < 1e-4
     assert passed.sum(axis=0) == pytest.approx(rates.sum(axis=0), rel=1e-3)
+
+
+def test_growth_ends_before_ports_overflow_and_counters_still_follow():
+    end = EPOCH_S + GROWTH_ENDS_AFTER_S
+    t = end - 600 + np.arange(0, 1201, 60.0)
+    passed, rates = np.diff(TRAFFIC.octets(t, EVERY), axis=0) / 60, TRAFFIC.rates(t[:-1], EVERY)
+    assert np.median(np.abs(passed - rates) / rates) < 1e-9
+    late = end + np.arange(0, 60 * 86_400, 7200.0)
+    assert (TRAFFIC.rates(late, EVERY) / TRAFFIC.speed).max() <= 1.0
 
 
 def test_counters_never_fall_and_every_wire_chatters():
