@@ -18,7 +18,7 @@ from app.domain.tenancy import Scope, Viewer
 from app.errors import Forbidden, Overloaded, Unavailable, UnknownContentType, WatchfloorError
 from ingest.accept import accept
 from ingest.bodies import plain_body
-from ingest.protocols import influx, native
+from ingest.protocols import influx, native, otlp, otlp_answers
 from ingest.protocols import remote_write as v1
 from ingest.protocols import remote_write2 as v2
 
@@ -107,6 +107,29 @@ def influx_write() -> Response:
     if not accepted.rejected:
         return Response(status=204)
     return _plain(400, "\n".join(f"line {r.index + 1}: {r.reason}" for r in accepted.rejected[:MOST_ERRORS]))
+
+
+@blueprint.post("/v1/metrics")
+@sends_samples
+def otlp_metrics() -> Response:
+    """OpenTelemetry metrics: 200, with a partial success when something was refused, in the form of the request."""
+    is_json = request.mimetype == "application/json"
+    try:
+        if not is_json and request.mimetype != v1.CONTENT_TYPE:
+            raise UnknownContentType(f"content type {request.mimetype} is neither JSON nor protobuf")
+        body = plain_body(request, encodings=JSON_ENCODINGS, default="identity")
+        batch = otlp.decode_json(body) if is_json else otlp.decode_protobuf(body)
+        accepted = _accept(current_viewer(), batch, source=otlp.PROTOCOL)
+    except WatchfloorError as error:
+        content = otlp_answers.status(error.status, str(error), is_json=is_json)
+        response = Response(content, status=error.status)
+        if isinstance(error, (Overloaded, Unavailable)):
+            response.headers["Retry-After"] = str(error.retry_after_s)
+    else:
+        reasons = "; ".join(sorted({rejection.reason for rejection in accepted.rejected}))[:1000]
+        response = Response(otlp_answers.answer(accepted.rejected_count, reasons, is_json=is_json))
+    response.content_type = "application/json" if is_json else v1.CONTENT_TYPE
+    return response
 
 
 def _remote_write_decoder() -> Callable[[bytes], v1.Decoded]:

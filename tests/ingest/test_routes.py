@@ -165,7 +165,7 @@ def test_statuses(
     assert status < 300 or answer.content_type == form
 
 
-@pytest.mark.parametrize("path", ["/api/v1/ingest", "/api/v1/write", "/api/v2/write", "/write"])
+@pytest.mark.parametrize("path", ["/api/v1/ingest", "/api/v1/write", "/api/v2/write", "/write", "/v1/metrics"])
 def test_who_may_send(client: FlaskClient, cast: Cast, path: str) -> None:
     assert client.post(path, data=body_of(), headers=JSON).status_code == 401
     assert client.post(path, data=body_of(), headers=JSON | {"Authorization": "Bearer wf_nobody"}).status_code == 401
@@ -265,3 +265,37 @@ def test_influx_lines_that_are_refused_are_told(client: FlaskClient, sender: dic
     assert answer.text.splitlines() == ["line 2: a field without a value", "line 3: older than the tenant accepts"]
     assert stored(cast.acme, "cpu_idle") == [99.5]
     assert client.post("/write?precision=days", data=lines, headers=sender).status_code == 400
+
+
+def otlp_body(*values: object) -> bytes:
+    points = [{"timeUnixNano": str(now_ms() * 1_000_000), **({} if v is None else {"asDouble": v})} for v in values]
+    metrics = [{"name": "load", "gauge": {"dataPoints": points}}]
+    return json.dumps({"resourceMetrics": [{"scopeMetrics": [{"metrics": metrics}]}]}).encode()
+
+
+def test_otlp_success_and_partial_success(client: FlaskClient, sender: dict[str, str], cast: Cast) -> None:
+    answer = client.post("/v1/metrics", data=gzip.compress(otlp_body(1.5)), headers=JSON | sender | GZIP)
+    assert (answer.status_code, answer.json) == (200, {})
+    assert stored(cast.acme, "load") == [1.5]
+    answer = client.post("/v1/metrics", data=otlp_body(2.5, None), headers=JSON | sender)
+    assert answer.status_code == 200
+    assert answer.json["partialSuccess"]["rejectedDataPoints"] == "1"
+    answer = client.post("/v1/metrics", data=b"", headers=sender | {"Content-Type": "application/x-protobuf"})
+    assert (answer.status_code, answer.data, answer.content_type) == (200, b"", "application/x-protobuf")
+
+
+GZIP = {"Content-Encoding": "gzip"}
+
+
+def test_otlp_failures_carry_a_status_message(
+    client: FlaskClient, sender: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = client.post("/v1/metrics", data=b"{", headers=JSON | sender)
+    assert (answer.status_code, answer.json["code"]) == (400, 3)
+    proto = sender | {"Content-Type": "application/x-protobuf"}
+    answer = client.post("/v1/metrics", data=b"\xff", headers=proto)
+    assert (answer.status_code, answer.data[:2], answer.content_type) == (400, b"\x08\x03", "application/x-protobuf")
+    assert client.post("/v1/metrics", data=b"x", headers=sender | {"Content-Type": "text/plain"}).status_code == 415
+    monkeypatch.setattr(stream, "MOST_BACKLOG_BYTES", -1)
+    answer = client.post("/v1/metrics", data=otlp_body(1.5), headers=JSON | sender)
+    assert (answer.status_code, answer.json["code"], int(answer.headers["Retry-After"]) >= 1) == (503, 14, True)
