@@ -198,8 +198,7 @@ alter table tenants force row level security;
 create policy own on tenants to watchfloor_web, watchfloor_worker
     using (id = (select current_setting('app.tenant')::int));
 create policy everything on tenants to watchfloor_platform, current_user using (true) with check (true);
-grant select, update on tenants to watchfloor_web;
-grant select on tenants to watchfloor_worker;
+grant select on tenants to watchfloor_web, watchfloor_worker;
 grant select, insert, update, delete on tenants to watchfloor_platform;
 
 alter table users enable row level security;
@@ -221,4 +220,7 @@ grant select, insert, update, delete on memberships, roles, sessions, tokens to 
 grant select, insert on audit to watchfloor_platform;
 revoke all on sessions from watchfloor_web, watchfloor_worker;
 revoke update, delete on audit from watchfloor_web, watchfloor_worker;
+revoke insert, update, delete on memberships, roles from watchfloor_web, watchfloor_worker;
+revoke delete on tokens from watchfloor_web;
+revoke all on tokens from watchfloor_worker;
 """

@@ -7,6 +7,7 @@ from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from models.access import MembershipRow
+from models.inventory import SiteRow
 from models.session import role_url, tenant_session
 from models.tenants import TenantRow
 from tests.factories.cast import Cast, create_cast
@@ -21,7 +22,7 @@ def test_a_session_sees_its_tenant_and_no_other(cast: Cast) -> None:
 
 def test_a_row_of_another_tenant_is_refused(cast: Cast) -> None:
     with pytest.raises(ProgrammingError, match="row-level security"), tenant_session(cast.globex) as session:
-        session.add(MembershipRow(tenant_id=cast.acme, user_id=cast.charlie.user_id, role="admin"))
+        session.add(SiteRow(tenant_id=cast.acme, name="ours", title="Ours now"))
 
 
 def test_without_a_tenant_nothing_is_answered(own_db: str) -> None:

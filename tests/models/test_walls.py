@@ -101,3 +101,20 @@ def test_the_web_role_reads_no_password_and_no_session(own_db: str) -> None:
     for query in ("select password_hash from users", "select * from sessions", "select * from users"):
         with pytest.raises(DBAPIError, match="denied"), tenant_connection(tenant) as connection:
             connection.execute(text(query))
+
+
+@pytest.mark.parametrize("role", ["web", "worker"])
+def test_nobody_gives_themselves_rights_inside_their_tenant(own_db: str, role: str) -> None:
+    cast = create_cast()
+    with _as(own_db, role) as connection:
+        connection.execute(text("select set_config('app.tenant', :tenant, true)"), {"tenant": str(cast.globex)})
+        for statement in (
+            "update memberships set role = 'admin'",
+            "insert into memberships (tenant_id, user_id, role) values (1, 1, 'admin')",
+            "update roles set grants = '[]'",
+            "update tenants set samples_per_s = 1",
+            "update users set is_platform_admin = true",
+            "delete from tokens",
+        ):
+            with pytest.raises(DBAPIError, match="denied"), connection.begin_nested():
+                connection.execute(text(statement))
