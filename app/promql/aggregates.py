@@ -12,6 +12,7 @@ from app.domain.samples import ABSENT, Float64s, absent_array
 from app.errors import QueryError
 from app.promql.format import format_plain
 from app.promql.groups import Groups, dropping, group_by, keeping
+from app.promql.limits import Budget
 from app.promql.nodes import Aggregate
 from app.promql.quantile import quantile_of_columns, warn_of_quantile
 from app.promql.sums import Rows, add_segments, reduce_segments
@@ -30,7 +31,7 @@ def aggregate(
     param: Float64s | str | None,
     *,
     is_instant: bool,
-    warn: Callable[[str], None],
+    budget: Budget,
 ) -> Vectors:
     """The aggregation `node` of `vectors`. `param`: (steps,) for topk and its like, a label's name for count_values.
 
@@ -38,7 +39,7 @@ def aggregate(
     """
     if node.op == "count_values":
         assert isinstance(param, str)
-        return _count_values(node, vectors, param)
+        return _count_values(node, vectors, param, budget.room)
     if isinstance(param, np.ndarray) and node.op in CHOICES:
         _check_count(param)
     if not len(vectors):
@@ -52,7 +53,7 @@ def aggregate(
         return _choose(node.op, vectors, groups, param, is_instant=is_instant)
     if node.op == "quantile":
         assert isinstance(param, np.ndarray)
-        warn_of_quantile(warn, param)
+        warn_of_quantile(budget.warn, param)
         return _result(groups, _quantiles(vectors, groups, param), vectors)
     if node.op not in REDUCTIONS:
         raise QueryError(f"aggregation {node.op} is not supported", kind="execution")
@@ -217,7 +218,7 @@ def _ranks(op: str, values: Float64s, present: Bools) -> Rows:
     return ranks
 
 
-def _count_values(node: Aggregate, vectors: Vectors, name: str) -> Vectors:
+def _count_values(node: Aggregate, vectors: Vectors, name: str, room: Callable[[int], None]) -> Vectors:
     steps = vectors.values.shape[1]
     if not name:
         raise QueryError('invalid label name ""', kind="execution")
@@ -230,9 +231,13 @@ def _count_values(node: Aggregate, vectors: Vectors, name: str) -> Vectors:
     distinct, which = np.unique(bits, return_inverse=True)
     shown = [format_plain(value) for value in distinct.view(np.float64).tolist()]
     by = dropping(node.labels) if node.without else keeping((*node.labels, name))
+    room(len(distinct) * steps)
     pairs, pair_of_cell = np.unique(np.stack([cells[0], which]), axis=1, return_inverse=True)
+    # Each pair becomes a label set, which takes the time and memory of some 25 samples.
+    room(pairs.shape[1] * 25)
     marked = [labels_of({**dict(vectors.labels[row]), name: shown[value]}) for row, value in pairs.T.tolist()]
     groups = group_by(marked, by)
+    room(len(groups) * steps)
     counts = np.zeros((len(groups), steps))
     np.add.at(counts, (groups.of_row[pair_of_cell.ravel()], cells[1]), 1.0)
     counts[counts == 0] = ABSENT

@@ -158,7 +158,7 @@ class Evaluation:
         right = self.value(node.right, grid)
         if isinstance(left, Vectors):
             if isinstance(right, Vectors):
-                return combine_vectors(node, left, right)
+                return combine_vectors(node, left, right, room=self.budget.room)
             return combine_with_scalar(node.op, left, _scalar(right), swapped=False, is_bool=node.is_bool)
         if isinstance(right, Vectors):
             return combine_with_scalar(node.op, right, _scalar(left), swapped=True, is_bool=node.is_bool)
@@ -171,7 +171,7 @@ class Evaluation:
             param = given if isinstance(given, str) else _scalar(given)
         vectors = self.value(node.expr, grid)
         assert isinstance(vectors, Vectors)
-        return aggregate(node, vectors, param, is_instant=grid.is_instant, warn=self.budget.warn)
+        return aggregate(node, vectors, param, is_instant=grid.is_instant, budget=self.budget)
 
     def _call(self, node: Call, grid: Grid) -> Value:
         if node.name not in FUNCTIONS:

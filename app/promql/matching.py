@@ -20,8 +20,11 @@ from app.promql.vectors import Bools, Vectors, drop_empty, merge_same, no_vector
 Signature = Callable[[Labels], Labels]
 
 
-def combine_vectors(node: Binary, left: Vectors, right: Vectors) -> Vectors:
-    """The operation `node` between two vectors. Raises QueryError when the matching is ambiguous."""
+def combine_vectors(node: Binary, left: Vectors, right: Vectors, *, room: Callable[[int], None]) -> Vectors:
+    """The operation `node` between two vectors. Raises QueryError when the matching is ambiguous.
+
+    `room` is asked whether a result of so many cells may be made.
+    """
     if node.op in SET_OPERATORS:
         return _combine_sets(node, left, right)
     steps = left.values.shape[1]
@@ -29,9 +32,11 @@ def combine_vectors(node: Binary, left: Vectors, right: Vectors) -> Vectors:
         return no_vectors(steps)
     swapped = node.matching.many == "right"
     many, one = (right, left) if swapped else (left, right)
+    one = _one_each(node.matching, many, one)
     pairs = _pairs(node.matching, many, one)
     if not len(pairs.many):
         return no_vectors(steps)
+    room(len(pairs.many) * steps)
     many_values, one_values = pairs.cells(many, one)
     sides = (one_values, many_values) if swapped else (many_values, one_values)
     values, kept = combine_cells(node.op, *sides)
@@ -71,13 +76,35 @@ def signature_of(matching: Matching) -> Signature:
     return keeping(matching.labels) if matching.on else dropping(matching.labels)
 
 
+def _one_each(matching: Matching, many: Vectors, one: Vectors) -> Vectors:
+    """The "one" side with a single series per signature and set of included labels.
+
+    A thousand short-lived series of one signature, one at a time, are one partner and not a thousand.
+    """
+    signature = signature_of(matching)
+    rows_of: dict[Labels, list[int]] = {}
+    for row, labels in enumerate(one.labels):
+        rows_of.setdefault(signature(labels), []).append(row)
+    if len(rows_of) == len(one):
+        return one
+    _refuse_duplicates(matching, many, one, rows_of)
+    partners: dict[object, list[int]] = {}
+    for key, rows in rows_of.items():
+        for row in rows:
+            included = tuple(value_of(one.labels[row], name) for name in matching.include)
+            partners.setdefault((key, included), []).append(row)
+    values = absent_array((len(partners), one.values.shape[1]))
+    for number, rows in enumerate(partners.values()):
+        for row in rows:
+            values[number] = np.where(one.present[row], one.values[row], values[number])
+    return Vectors([one.labels[rows[0]] for rows in partners.values()], values)
+
+
 def _pairs(matching: Matching, many: Vectors, one: Vectors) -> _Pairs:
     signature = signature_of(matching)
     rows_of: dict[Labels, list[int]] = {}
     for row, labels in enumerate(one.labels):
         rows_of.setdefault(signature(labels), []).append(row)
-    if len(rows_of) != len(one):
-        _refuse_duplicates(matching, many, one, rows_of)
     numbers = {key: number for number, key in enumerate(rows_of)}
     found: list[tuple[int, int, int]] = []
     for row, labels in enumerate(many.labels):

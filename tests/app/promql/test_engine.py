@@ -216,6 +216,33 @@ def test_results_that_do_not_fit_are_not_begun() -> None:
         query_range(wide(1000, 50), "x @ 10", start_ms=0, end_ms=999_000, step_ms=1000, limits=limits)
 
 
+@pytest.mark.parametrize("expr", ['count_values("v", x)', "x * on () group_left (n) topk(1, x)"])
+def test_answers_that_multiply_are_stopped_in_time(expr: str) -> None:
+    rows = 300
+    labels = tuple(named("x", n=str(number)) for number in range(100))
+    distinct = np.arange(rows * 100, dtype=np.float64).reshape(rows, 100)
+    source = MemorySource([SeriesBlock(labels, np.arange(rows, dtype=np.int64) * 1000, distinct % 9973)])
+    with pytest.raises(QueryError, match="too many samples"):
+        query_range(source, expr, start_ms=0, end_ms=299_000, step_ms=1000, limits=Limits(max_samples=60_000))
+
+
+def test_short_lived_partners_are_one() -> None:
+    many = {named("x", n=str(number)): dict.fromkeys(range(0, 300_000, 1000), 2.0) for number in range(50)}
+    partners = {
+        named("leader", pod=str(number)): {number * 1000: 3.0, number * 1000 + 1000: STALE} for number in range(300)
+    }
+    source = MemorySource([block_of(many), *(block_of({labels: samples}) for labels, samples in partners.items())])
+    result = query_range(
+        source,
+        "x * on () group_left () leader",
+        start_ms=0,
+        end_ms=299_000,
+        step_ms=1000,
+        limits=Limits(max_samples=200_000),
+    )
+    assert (len(result), result.values.min(), result.values.max()) == (50, 6.0, 6.0)
+
+
 def test_the_later_block_wins_at_equal_times() -> None:
     labels = named("x")
     source = MemorySource([block_of({labels: {0: 1.0, 1000: 1.0}}), block_of({labels: {1000: 2.0}})])
