@@ -31,17 +31,9 @@ PATHS = ("/", "/explore")
 
 
 def main() -> list[dict[str, Any]]:
-    """Measure, print, and answer the rows: name, value, unit, budget."""
-    arguments = sys.argv[1:]
-    if len(arguments) == 3:
-        rows = measure(*arguments)
-    else:
-        with _own_server() as (url, email, password):
-            rows = measure(url, email, password)
-    for row in rows:
-        budget = f"budget {row['budget']} {row['unit']}" if row["budget"] is not None else ""
-        print(f"{row['name']:<44} {row['value']:>9} {row['unit']:<4} {budget}")
-    return rows
+    """Measure on a server of its own; answers rows of name, value, unit, limit (the budget)."""
+    with _own_server() as (url, email, password):
+        return measure(url, email, password)
 
 
 def measure(url: str, email: str, password: str) -> list[dict[str, Any]]:
@@ -140,7 +132,7 @@ def _signed_in(browser: Browser, url: str, email: str, password: str) -> Browser
 
 
 def _row(name: str, value: float, unit: str, budget: float | None) -> dict[str, Any]:
-    return {"name": name, "value": round(value, 1), "unit": unit, "budget": budget}
+    return {"name": name, "value": round(value, 1), "unit": unit, "limit": budget}
 
 
 @contextmanager
@@ -171,4 +163,5 @@ def _seeded(servers: Servers) -> Iterator[tuple[str, str, str]]:
 
 
 if __name__ == "__main__":
-    main()
+    for row in measure(*sys.argv[1:]) if len(sys.argv) == 4 else main():
+        print(f"{row['name']:<44} {row['value']:>9} {row['unit']:<4} budget {row['limit']} {row['unit']}")

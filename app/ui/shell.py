@@ -114,7 +114,7 @@ def _account(viewer: Viewer, csrf: str) -> Any:
         ],
         className="account",
         id="shell-account",
-        **attrs({"aria-label": f"Account of {viewer.name}"}),
+        title=f"Account of {viewer.name}",
     )
     sign_out = html.Form(
         [
@@ -150,7 +150,8 @@ def _header(viewer: Viewer, tenants: Sequence[tuple[str, str]], csrf: str) -> Co
         className="search",
         type="button",
         id="shell-search",
-        **attrs({"data-action": "commands", "aria-label": "Search or run a command"}),
+        title="Search or run a command (Ctrl K)",
+        **attrs({"data-action": "commands"}),
     )
     menu = html.Button(
         icon("menu"),
@@ -183,7 +184,7 @@ def _tenant(viewer: Viewer, tenants: Sequence[tuple[str, str]], csrf: str) -> An
         [icon("building-2"), html.Span(shown, className="cut"), icon("chevron-down")],
         className="btn",
         id="shell-tenant",
-        **attrs({"aria-label": f"Tenant {shown}, switch"}),
+        title="Switch tenant",
     )
     forms = [
         html.Form(
@@ -211,7 +212,7 @@ def _range_picker() -> Any:
         ],
         className="btn range",
         id="shell-range",
-        **attrs({"aria-label": "Time range and zone"}),
+        title="Time range and zone",
     )
     presets = [
         html.Button(words, className="menu-item", type="button", **attrs({"data-range": name}))

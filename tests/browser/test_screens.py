@@ -91,7 +91,7 @@ def test_the_address_is_the_state(screen_of: Make, site: Site) -> None:
     rows = page.locator("#explore-table tbody tr")
     assert rows.count() == 5
     assert all("lon1" in text for text in rows.locator(".series-name").all_inner_texts())
-    expect(page.get_by_role("button", name="Time range and zone")).to_contain_text("Last 6 h")
+    expect(page.locator("#shell-range")).to_contain_text("Last 6 h")
     page.keyboard.press("c")
     screen.until(lambda: "cmp=1d" in page.url).settle()
     page.keyboard.press("[")
