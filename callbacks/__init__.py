@@ -5,7 +5,23 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Final
 
-from callbacks import alerts, device, explore, floor, inventory
+from callbacks import (
+    account,
+    admin,
+    alerts,
+    audit,
+    channels,
+    credentials,
+    device,
+    explore,
+    floor,
+    inventory,
+    roles,
+    rules,
+    tenants,
+    tokens,
+    users,
+)
 
 CALLBACKS: Final[tuple[ModuleType, ...]] = (
     floor,
@@ -13,4 +29,14 @@ CALLBACKS: Final[tuple[ModuleType, ...]] = (
     explore,
     inventory,
     device,
+    admin,
+    users,
+    roles,
+    tokens,
+    rules,
+    channels,
+    credentials,
+    audit,
+    tenants,
+    account,
 )

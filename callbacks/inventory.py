@@ -42,7 +42,9 @@ def show_devices(
     """The rows, the chips, the total, and what to say when there is no row."""
     viewer, query = current_viewer(), Query.parse(search)
     chosen = dict(part.split(":", 1) for part in query.all("f") if ":" in part)
-    filters = DeviceFilter(text=query.get("q"), **{name: chosen[name] for name in FACETS if name in chosen})
+    filters = DeviceFilter(
+        text=query.get("q"), site=chosen.get("site"), role=chosen.get("role"), vendor=chosen.get("vendor")
+    )
     found = device_health(viewer, filters)
     status = query.get("state")
     shown_devices = [each for each in found if not status or each.status == status]

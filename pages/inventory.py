@@ -84,7 +84,14 @@ def _columns() -> list[dict[str, object]]:
         text_column("hardware", "Hardware", flex=2, minWidth=140),
         mono_column("version", "Version", width=110),
         {"field": "ports", "headerName": "Interfaces", "cellRenderer": "PortsCell", "width": 112},
-        {"field": "alerts", "headerName": "Alerts", "cellRenderer": "AlertCountsCell", "cellDataType": False, "width": 120, "sortable": False},
+        {
+            "field": "alerts",
+            "headerName": "Alerts",
+            "cellRenderer": "AlertCountsCell",
+            "cellDataType": False,
+            "width": 120,
+            "sortable": False,
+        },
         {"field": "cpu", "headerName": "CPU", "cellRenderer": "BarCell", "width": 118},
         {"field": "memory", "headerName": "Memory", "cellRenderer": "BarCell", "width": 118},
         number_column("uptime", "Uptime", width=104, valueFormatter={"function": "nocDuration(params.value)"}),
@@ -92,7 +99,7 @@ def _columns() -> list[dict[str, object]]:
 
 
 def _form() -> Component:
-    return form_modal(
+    box: Component = form_modal(
         FORM,
         "Add device",
         [
@@ -119,3 +126,4 @@ def _form() -> Component:
         ],
         submit="Add and discover",
     )
+    return box
