@@ -119,3 +119,16 @@ def test_every_port_is_found_with_its_values(name: str) -> None:
     compared, wrong = differences(expected, ports)
     assert compared > 10 * len(expected)
     assert 1 - len(wrong) / compared >= VALUES_OK.get(name, 0.99), wrong[:20]
+
+
+@pytest.mark.parametrize("name", ["aos6", "ios_2960x", "procurve_e2910"])
+def test_every_neighbour_is_found_on_its_port(name: str) -> None:
+    expected = json.loads((RECORDINGS / "expected" / f"{name}.json").read_text())["links"]
+    found = {(each.interface, each.device.lower()) for each in read(name)[0].neighbours}
+    told = {(each["ifName"], each["remote_hostname"].lower()) for each in expected}
+    known = {
+        each
+        for each in told
+        if any(each[0] == port and device and each[1].startswith(device) for port, device in found)
+    }
+    assert told - known == set()
