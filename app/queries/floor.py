@@ -111,7 +111,8 @@ def reach(viewer: Viewer) -> Reach:
         rows = session.execute(
             select(DeviceRow.is_reachable, SiteRow.name, func.count())
             .outerjoin(SiteRow, SiteRow.id == DeviceRow.site_id)
-            .where(DeviceRow.tenant_id == viewer.tenant, DeviceRow.state == "active")
+            # A host with an agent has no address and is never polled.
+            .where(DeviceRow.tenant_id == viewer.tenant, DeviceRow.state == "active", DeviceRow.address != "")
             .group_by(DeviceRow.is_reachable, SiteRow.name)
         ).all()
     away = {site or "no site": count for reachable, site, count in rows if reachable is False}
