@@ -31,7 +31,14 @@ def seed() -> None:
 def simulator() -> None:
     """Answer SNMP for every device of the demo network."""
     _log()
-    import_module("app.demo.simulator").main(_home())
+    home, settings = _home(), Settings.from_env()
+    network = import_module("app.demo.network").build_network()
+    if import_module("app.demo.ports").have_moved(home, network):
+        process = import_module("app.runtime.process")
+        process.open_process(settings, "web")
+        import_module("app.demo.seed").follow_ports(home)
+        process.close_process()
+    import_module("app.demo.simulator").main(home)
 
 
 @demo.command()

@@ -6,12 +6,13 @@ import errno
 import fcntl
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from app.demo.chance import fraction
 from app.demo.journal import demo_folder, read_json, write_atomically
 from app.demo.network import Network
 from app.errors import WatchfloorError
@@ -30,12 +31,18 @@ def reserve_ports(home: Path, network: Network) -> Mapping[str, int]:
     known = read_json(path)
     if set(known) == set(names) and (is_simulating(home) or _are_free(list(known.values()))):
         return known
-    for first in range(FIRST_PORT, LAST_PORT, STEP):
+    for first in _firsts(home):
         if _are_free(range(first, first + len(names))):
             ports = {name: first + number for number, name in enumerate(names)}
             write_atomically(path, msgspec.json.encode(ports))
             return ports
     raise WatchfloorError(f"no {len(names)} free UDP ports in a row on {ADDRESS} for the simulated devices")
+
+
+def have_moved(home: Path, network: Network) -> bool:
+    """Reserve again, and tell whether the ports are others now: somebody took one since the inventory was made."""
+    before = read_json(demo_folder(home) / "ports.json")
+    return bool(before) and reserve_ports(home, network) != before
 
 
 def hold_simulator(home: Path) -> int:
@@ -56,6 +63,13 @@ def is_simulating(home: Path) -> bool:
     except WatchfloorError:
         return True
     return False
+
+
+def _firsts(home: Path) -> Iterator[int]:
+    """Where rows of ports may begin; each home begins its search elsewhere, so that two starts seldom meet."""
+    rows = (LAST_PORT - FIRST_PORT) // STEP
+    begin = int(fraction("ports", home.absolute()) * rows)
+    return (FIRST_PORT + (begin + number) % rows * STEP for number in range(rows))
 
 
 def _are_free(ports: Sequence[int] | range) -> bool:

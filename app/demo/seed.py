@@ -70,11 +70,22 @@ def seed(home: Path, base_url: str) -> None:
         _make_inventory(viewer, organisation, network, home=home, ports=ports)
         _make_channel(viewer)
         listed.append({"name": organisation.name, "users": people, "tokens": handed_out})
+    follow_ports(home)
     admin = _make_platform_admin(known)
     content = {"url": base_url, "tenants": listed, "platform_admin": admin}
     write_atomically(home / "credentials.json", msgspec.json.format(msgspec.json.encode(content)), mode=0o600)
     ingest_token = listed[0]["tokens"]["ingest"]  # type: ignore[index]  # the tokens are a dict
     write_atomically(demo_folder(home) / "agent_token", str(ingest_token).encode(), mode=0o600)
+
+
+def follow_ports(home: Path) -> None:
+    """Tell the inventory where the simulated devices answer now."""
+    ports = reserve_ports(home, build_network(beginning(home, now_ms()).seed))
+    for organisation in ORGANISATIONS:
+        viewer = operator_of(organisation.name)
+        for device in device_queries.devices(viewer):
+            if ports.get(device.name, device.port) != device.port:
+                devices.change_device(viewer, device.name, DeviceFields(port=ports[device.name]))
 
 
 def _known_secrets(home: Path) -> dict[str, str]:
@@ -160,12 +171,10 @@ def _make_inventory(
                 time_zone=place.time_zone,
             )
             sites.create_site(viewer, fields)
-    known = {device.name: device.port for device in device_queries.devices(viewer)}
+    known = {device.name for device in device_queries.devices(viewer)}
     for device in network.of_tenant(organisation.name):
         if device.name not in known:
             devices.create_device(viewer, _fields(device, ports[device.name]))
-        elif known[device.name] != ports[device.name]:
-            devices.change_device(viewer, device.name, DeviceFields(port=ports[device.name]))
     if organisation is ACME and gethostname() not in known:
         # This machine, which the edge agent watches: no address, so that the poller leaves it alone.
         devices.create_device(viewer, DeviceFields(name=gethostname(), site=AGENT_SITE, role="server", tags=["agent"]))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.demo.network import build_network
-from app.demo.ports import hold_simulator, is_simulating, reserve_ports
+from app.demo.ports import have_moved, hold_simulator, is_simulating, reserve_ports
 from app.errors import WatchfloorError
 
 NETWORK = build_network()
@@ -31,6 +31,21 @@ def test_they_move_when_somebody_else_has_one_but_not_when_it_is_our_own_simulat
         os.close(held)
         moved = reserve_ports(tmp_path, NETWORK)
     assert not set(moved.values()) & {ports["fra1-core-01"]}
+    assert not have_moved(tmp_path, NETWORK)
+
+
+def test_a_move_after_the_inventory_was_made_is_noticed(tmp_path: Path):
+    assert not have_moved(tmp_path, NETWORK)  # nothing was reserved, so nothing moved
+    ports = reserve_ports(tmp_path, NETWORK)
+    assert not have_moved(tmp_path, NETWORK)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", ports["zrh1-fw-01"]))
+        assert have_moved(tmp_path, NETWORK)
+
+
+def test_homes_search_in_different_places(tmp_path: Path):
+    firsts = {min(reserve_ports(tmp_path / f"home-{number}", NETWORK).values()) for number in range(6)}
+    assert len(firsts) > 1
 
 
 def test_a_home_has_one_simulator(tmp_path: Path):
