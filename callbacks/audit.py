@@ -51,8 +51,12 @@ def show(search: str, _version: int, _refresh: int) -> Component:
     older = []
     if len(found) > PAGE:
         query = view.query.with_({"before": str(found[PAGE - 1].id)})
-        older = [html.Div(dcc.Link("Older entries", href=f"/admin/audit{query}", className="btn"), className="row")]
-    return html.Div([_filters(view.query.get), body, *older], className="page")
+        older = [
+            html.Div(
+                dcc.Link("Older entries", href=f"/admin/audit{query}", className="btn"), className="row admin-older"
+            )
+        ]
+    return html.Div([_filters(view.query.get), body, *older], className="scroll")
 
 
 @guarded(READ, "audit")

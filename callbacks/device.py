@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote, urlencode
 
 import numpy as np
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
 from dash.development.base_component import Component
 
 from app.actions import devices as actions
 from app.auth.current import current_viewer
 from app.auth.permissions import guarded
 from app.clock import utc_now
-from app.domain.alerting.alert import Alert
 from app.domain.alerting.state import State as AlertState
-from app.domain.inventory import DeviceFields, DeviceHealth, Interface
+from app.domain.inventory import DeviceFields, DeviceHealth
 from app.domain.tenancy import READ, WRITE, Viewer, may
-from app.domain.units import format_age, format_number, scale_for
+from app.domain.units import format_number, scale_for
 from app.errors import NotFound
 from app.figures.theme import series_colour
 from app.figures.timeseries import Band, Line, lines
-from app.queries import alerts, device, links
+from app.queries import alerts, device, inventory, links
 from app.queries.alerts import AlertFilter
-from app.queries.device import Curves, PortRates
+from app.queries.device import Curves
 from app.queries.devices import DeviceFilter, device_health
 from app.queries.interfaces import interfaces
 from app.ui import shell
 from app.ui.components.chart import chart
 from app.ui.components.device_parts import device_head, device_tabs, ports_grid
-from app.ui.components.marks import severity
+from app.ui.components.device_tables import alert_table, metric_list, neighbour_table, port_row
 from app.ui.components.notices import notify
 from app.ui.components.panel import panel
 from app.ui.components.states import nothing
-from app.ui.components.table import Column, table
 from app.ui.errors import shown, shown_in_panel
 from app.ui.urlstate import View
 from app.ui.zone import current_view
@@ -54,6 +50,7 @@ def show_head(name: str, search: str, _live: Any, _tick: Any, _refresh: int) -> 
         availability_pct=device.availability(viewer, name, current_view(search).window),
         can_change=may(viewer, WRITE, "devices"),
         now=utc_now(),
+        status=inventory.status(health, inventory.reporting(viewer)),
     )
 
 
@@ -109,7 +106,7 @@ def show_alerts(name: str, _live: Any, _refresh: int) -> Component:
     found = alerts.open_alerts(current_viewer(), AlertFilter(device=name, limit=50))
     if not found:
         return nothing("No open alert", "All rules are quiet for this device.")
-    return _alert_table(found, "Open alerts of the device")
+    return alert_table(found, "Open alerts of the device", utc_now())
 
 
 @shown_in_panel("Could not load past alerts")
@@ -121,7 +118,7 @@ def show_past(name: str, _live: Any, _refresh: int) -> Component:
     )
     if not found:
         return nothing("Nothing has ended yet", "Resolved alerts of this device stay here.")
-    return _alert_table(found, "Resolved alerts of the device")
+    return alert_table(found, "Resolved alerts of the device", utc_now())
 
 
 @shown
@@ -149,34 +146,7 @@ def show_neighbours(name: str, _live: Any, _refresh: int) -> Component:
     found = links.links(current_viewer(), device=name)
     if not found:
         return nothing("No neighbours found", "The device tells of none by LLDP.", icon_name="share-2")
-    now, rows = utc_now(), []
-    for link in found:
-        is_a = link.a_device == name
-        own, other, port = (
-            (link.a_interface, link.b_device, link.b_interface)
-            if is_a
-            else (link.b_interface, link.a_device, link.a_interface)
-        )
-        is_watched = link.is_b_watched or not is_a
-        rows.append(
-            (
-                own,
-                dcc.Link(other, href=f"/inventory/{quote(other, safe='')}") if is_watched else other,
-                port,
-                link.protocol.upper(),
-                "both sides" if link.is_confirmed else "one side",
-                f"{format_age(link.seen_at, now)} ago",
-            )
-        )
-    columns = [
-        Column("Interface", "mono"),
-        Column("Neighbour", "mono"),
-        Column("Its interface", "mono"),
-        Column("Protocol"),
-        Column("Told by"),
-        Column("Seen"),
-    ]
-    return table(columns, rows, label="Neighbours")
+    return neighbour_table(name, found, utc_now())
 
 
 @shown_in_panel("Could not load metrics")
@@ -188,16 +158,7 @@ def show_metrics(name: str, search: str, _refresh: int) -> Component:
         return nothing(
             "No metric in the last hour", "Nothing has been received from this device.", icon_name="chart-line"
         )
-    items = [
-        html.Li(
-            dcc.Link(
-                [html.Span(metric, className="mono grow cut"), html.Span(f"{count} series", className="t3 num")],
-                href="/explore?" + urlencode({"metric": metric, "f": f"device={name}"}),
-            )
-        )
-        for metric, count in found.items()
-    ]
-    return html.Ul(items, className="device-metrics")
+    return metric_list(name, found)
 
 
 @shown
@@ -321,6 +282,11 @@ def _traffic_chart(name: str, view: View, *, interface: str, id: str) -> Compone
     return chart(id, figure, label=f"Traffic of {subject}, at most {format_number(peak * scale.factor)} {scale.unit}")
 
 
+def _port_rows(viewer: Viewer, name: str) -> list[dict[str, Any]]:
+    rates, now = device.port_rates(viewer, name), utc_now()
+    return [port_row(port, rates, now) for port in interfaces(viewer, name)]
+
+
 def _bands(viewer: Viewer, name: str, view: View, interface: str) -> list[Band]:
     found = alerts.open_alerts(
         viewer,
@@ -353,65 +319,3 @@ def _percent_chart(curves: Curves, view: View, id: str, label: str, why_not: str
     figure = lines(series, window=view.window, zone=view.zone, unit="%", legend=len(series) > 1)
     figure.update_yaxes(range=[0, 100])
     return chart(id, figure, label=label)
-
-
-def _alert_table(found: list[Alert], label: str) -> Component:
-    now = utc_now()
-    rows = [
-        (
-            severity(str(each.severity)),
-            dcc.Link(each.summary or each.name, href=f"/alerts?view=all&sel={each.id}"),
-            each.interface,
-            format_age(each.since, now),
-            each.assigned_name or each.acknowledged_by or "—",
-        )
-        for each in found
-    ]
-    return table(
-        [Column("Sev"), Column("Summary"), Column("Interface", "mono"), Column("Age", "num"), Column("Owner")],
-        rows,
-        label=label,
-    )
-
-
-def _port_rows(viewer: Viewer, name: str) -> list[dict[str, Any]]:
-    rates = device.port_rates(viewer, name)
-    now = utc_now()
-    return [_port_row(port, rates, now) for port in interfaces(viewer, name)]
-
-
-def _port_row(port: Interface, rates: Mapping[str, PortRates], now: Any) -> dict[str, Any]:
-    rate = rates.get(port.name, PortRates())
-    fuller = max(_or_zero(rate.in_bps), _or_zero(rate.out_bps))
-    return {
-        "id": port.id,
-        "name": port.name,
-        "alias": port.alias or port.description,
-        "site": port.alias or port.description,
-        "hardware": "",
-        "status": _port_state(port),
-        "speed": port.speed_bps,
-        "in_bps": _or_none(rate.in_bps),
-        "out_bps": _or_none(rate.out_bps),
-        "use": fuller / port.speed_bps if port.speed_bps and fuller else None,
-        "errors": _or_none(rate.errors),
-        "changed": format_age(port.changed_at, now) if port.changed_at else "",
-    }
-
-
-def _port_state(port: Interface) -> str:
-    if port.missing_since is not None:
-        return "missing"
-    if port.admin_status != "up":
-        return "off"
-    return {"up": "up", "down": "down", "lowerLayerDown": "down", "notPresent": "missing"}.get(
-        port.oper_status, "unknown"
-    )
-
-
-def _or_none(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _or_zero(value: float) -> float:
-    return float(value) if np.isfinite(value) else 0.0

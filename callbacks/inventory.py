@@ -30,7 +30,15 @@ from app.ui.errors import explain, shown
 from app.ui.urlstate import Query
 from pages import inventory as ids
 
-STATES: Final = (("", "All"), ("down", "Down"), ("up", "Up"), ("maintenance", "Maintenance"), ("unknown", "Not polled"))
+STATES: Final = (
+    ("", "All"),
+    ("down", "Down"),
+    ("up", "Up"),
+    ("maintenance", "Maintenance"),
+    ("unknown", "Not polled"),
+    ("agent", "By agent"),
+    ("silent", "Agent silent"),
+)
 FACETS: Final = ("site", "role", "vendor")
 
 
@@ -46,12 +54,16 @@ def show_devices(
         text=query.get("q"), site=chosen.get("site"), role=chosen.get("role"), vendor=chosen.get("vendor")
     )
     found = device_health(viewer, filters)
-    status = query.get("state")
-    shown_devices = [each for each in found if not status or each.status == status]
-    load, now = inventory.load(viewer), utc_now()
-    rows = [_row(each, load, now) for each in shown_devices]
+    agents, load, now = inventory.reporting(viewer), inventory.load(viewer), utc_now()
+    statuses = [inventory.status(each, agents) for each in found]
+    wanted = query.get("state")
+    rows = [
+        _row(each, status, load, now)
+        for each, status in zip(found, statuses, strict=True)
+        if not wanted or status == wanted
+    ]
     total = f"{len(rows):,} devices" if len(rows) == len(found) else f"{len(rows):,} of {len(found):,} devices"
-    return rows, _chips(viewer, query, chosen, found), total, None if rows else _empty(viewer, query)
+    return rows, _chips(viewer, query, chosen, statuses), total, None if rows else _empty(viewer, query)
 
 
 @shown
@@ -153,19 +165,19 @@ def _credentials(viewer: Viewer) -> list[str]:
     return [each.name for each in credentials.credentials(viewer)]
 
 
-def _row(health: DeviceHealth, load: Load, now: datetime) -> dict[str, Any]:
+def _row(health: DeviceHealth, status: str, load: Load, now: datetime) -> dict[str, Any]:
     device = health.device
     up_for = (now - device.booted_at).total_seconds() if device.booted_at and device.is_reachable else None
     return {
         "id": device.id,
         "name": device.name,
         "href": f"/inventory/{device.name}",
-        "status": health.status,
+        "status": status,
         "site": device.site,
         "role": device.role,
         "hardware": f"{device.vendor} {device.model}".strip(),
         "version": device.os_version,
-        "ports": health.interfaces_up,
+        "ports": health.interfaces_up if device.address else None,
         "down": health.interfaces_down,
         "alerts": health.alerts,
         "cpu": load.cpu.get(device.name),
@@ -174,8 +186,7 @@ def _row(health: DeviceHealth, load: Load, now: datetime) -> dict[str, Any]:
     }
 
 
-def _chips(viewer: Viewer, query: Query, chosen: dict[str, str], found: Sequence[DeviceHealth]) -> list[Component]:
-    statuses = [each.status for each in found]
+def _chips(viewer: Viewer, query: Query, chosen: dict[str, str], statuses: Sequence[str]) -> list[Component]:
     chips = [
         _chip(words, f"{statuses.count(key):,}" if key else "", query.get("state") == key, {"data-state": key})
         for key, words in STATES

@@ -42,13 +42,13 @@ from app.ui.components.table import Column, table
 from callbacks.admin import KEPT, Command, Reply, bind, done, opened
 
 COLUMNS = [
-    Column("Severity"),
-    Column("Rule"),
+    Column("Severity", width="100px"),
+    Column("Rule", width="180px"),
     Column("Expression", "mono"),
-    Column("For", "num"),
-    Column("Firing", "num"),
-    Column("Health"),
-    Column(""),
+    Column("For", "num", width="60px"),
+    Column("Firing", "num", width="64px"),
+    Column("Health", width="84px"),
+    Column("", width="204px"),
 ]
 CLASSES: Final = (
     "other", "unreachable", "no-data", "link-down", "link-degraded", "adjacency-down", "adjacency-flap", "power",

@@ -16,6 +16,7 @@ from app.ui.components.states import loading
 
 PATH: Final = "/inventory/<device>"
 TITLE: Final = "Device"
+TITLE_FROM: Final = "device"
 NEEDS_GRID: Final = True
 
 NAME: Final = "device-name"  # the store that holds which device this page is about

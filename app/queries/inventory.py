@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.clock import now_ms
+from app.domain.inventory import DeviceHealth, DeviceState
 from app.domain.labels import value_of
 from app.domain.tenancy import Viewer
 from app.promql.result import Vector
@@ -26,6 +27,18 @@ def load(viewer: Viewer) -> Load:
         cpu=_by_device(viewer, "avg by (device) (cpu_utilisation_ratio)"),
         memory=_by_device(viewer, "max by (device) (memory_used_bytes / memory_size_bytes)"),
     )
+
+
+def reporting(viewer: Viewer) -> frozenset[str]:
+    """The devices whose agent reports now."""
+    return frozenset(_by_device(viewer, "agent_up"))
+
+
+def status(health: DeviceHealth, agents: frozenset[str]) -> str:
+    """The status of a device; one without an address is not polled: its agent reports, or is silent."""
+    if health.device.address or health.device.state != DeviceState.ACTIVE:
+        return health.status
+    return "agent" if health.device.name in agents else "silent"
 
 
 def _by_device(viewer: Viewer, expr: str) -> dict[str, float]:

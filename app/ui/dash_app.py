@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final
+from urllib.parse import unquote
 
 from dash import ClientsideFunction, Dash, Input, Output, State, html
 from dash.development.base_component import Component
@@ -60,6 +61,7 @@ class Page:
     subtitle: str
     layout: Callable[..., Any]
     needs_grid: bool
+    names_itself: str = ""  # the variable part of the path that is the page's title
 
     @classmethod
     def of(cls, module: ModuleType) -> Page:
@@ -73,6 +75,7 @@ class Page:
             subtitle=getattr(module, "SUBTITLE", ""),
             layout=module.layout,
             needs_grid=getattr(module, "NEEDS_GRID", False),
+            names_itself=getattr(module, "TITLE_FROM", ""),
         )
 
 
@@ -201,6 +204,8 @@ def _show_page(dash_app: Screens, pathname: str, search: str) -> tuple[Any, str,
         return html.Div(_missing(str(error)), className="page"), "Not found", ""
     url: Mapping[str, str] = {**dict(Query.parse(search).pairs), **variables}
     content = shown_as_page(page.layout)(**{**url, "search": search or ""})
+    if page.names_itself:
+        return content, unquote(variables[page.names_itself]), page.title
     return content, page.title, page.subtitle
 
 

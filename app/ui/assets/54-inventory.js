@@ -6,7 +6,7 @@
   const cells = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
   const el = (name, props, ...children) => window.React.createElement(name, props, ...children);
   const STATE = { up: ["ok", "Up"], down: ["critical", "Down"], unknown: ["unknown", "Not polled"], maintenance: ["warning", "Maintenance"], retired: ["unknown", "Retired"],
-    off: ["unknown", "Switched off"], missing: ["unknown", "Gone"] };
+    agent: ["ok", "By agent"], silent: ["critical", "Agent silent"], off: ["unknown", "Switched off"], missing: ["unknown", "Gone"] };
   const ORDER = ["critical", "major", "minor", "warning", "unknown"];
   let api = null, cursor = null;
 
@@ -26,7 +26,7 @@
     const [tone, word] = STATE[props.value] || STATE.unknown;
     return el("span", { className: "sev" }, el("span", { className: "mark " + tone }), word);
   };
-  cells.PortsCell = (props) => el("span", { className: "mono" }, props.value + " up",
+  cells.PortsCell = (props) => props.value === null ? el("span", { className: "t3" }, "–") : el("span", { className: "mono" }, props.value + " up",
     props.data.down ? el("span", { className: "c-major" }, ", " + props.data.down + " down") : null);
   cells.AlertCountsCell = (props) => el("span", { className: "row inventory-counts" }, ORDER.filter((name) => props.value && props.value[name]).map((name) =>
     el("span", { key: name, className: "row", title: name }, el("span", { className: "mark " + name, role: "img", "aria-label": name }), el("span", { className: "mono" }, props.value[name]))));

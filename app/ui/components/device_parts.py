@@ -21,15 +21,17 @@ STATES = {
     "unknown": ("unknown", "Not polled yet"),
     "maintenance": ("warning", "In maintenance"),
     "retired": ("unknown", "Retired"),
+    "agent": ("ok", "Reports by agent"),
+    "silent": ("critical", "Its agent is silent"),
 }
 
 
 def device_head(
-    health: DeviceHealth, *, availability_pct: float | None, can_change: bool, now: datetime
+    health: DeviceHealth, *, availability_pct: float | None, can_change: bool, now: datetime, status: str
 ) -> list[Component]:
-    """Name, state, the facts that discovery found, and what a person can do to the device."""
+    """Name, state, the facts that discovery found, and what a person can do to it; `status` is a key of STATES."""
     device = health.device
-    mark, words = STATES[health.status]
+    mark, words = STATES[status]
     since = (
         f" for {format_age(device.reachable_since, now)}"
         if device.reachable_since and health.status in ("up", "down")
