@@ -39,6 +39,9 @@ FINE_POINTS: Final = 2_000
 POINTS: Final = 600
 FEW_SERIES: Final = 100
 TIMEOUT_S: Final = 10.0
+# How far a rate looks back where samples come every minute or faster, and where they come every five minutes.
+OFTEN_MS: Final = 180_000
+SELDOM_MS: Final = 900_000
 # A series' own name is made of the labels that tell it from the others, in this order.
 NAMING: Final[tuple[str, ...]] = ("device", "ifName", "sensor", "cpu", "pool", "storage")
 _SPECIAL: Final = frozenset(r"\"")
@@ -100,28 +103,31 @@ def chart_series(viewer: Viewer, question: Question, window: Window, *, top: int
     step_ms = max(window.step_ms(points), 15_000 if window.length_ms > 900_000 else 5_000)
     asked = window.aligned(step_ms)
     expr, unit = expression(question, window, step_ms)
-    matrix = metrics.query_range(
-        viewer, expr, start_ms=asked.start_ms, end_ms=asked.end_ms, step_ms=step_ms, timeout_s=TIMEOUT_S
-    )
+    matrix = _asked(viewer, expr, asked, step_ms)
+    if not len(matrix):
+        # Samples that come more seldom than the range is long: a wider one sees two of them.
+        expr, unit = expression(question, window, step_ms, least_ms=SELDOM_MS)
+        matrix = _asked(viewer, expr, asked, step_ms)
     return _ranked(matrix, expr, unit, step_ms=step_ms, top=top, question=question)
 
 
 def earlier(viewer: Viewer, answer: Answer, window: Window, by: str) -> dict[Labels, Float64s]:
     """The values of the answer's series `by` (`1d`, `7d`) before, by labels, on the answer's own times."""
     asked = window.aligned(answer.step_ms).earlier(int(by[:-1]) * UNITS_MS[by[-1]])
-    matrix = metrics.query_range(
-        viewer, answer.expr, start_ms=asked.start_ms, end_ms=asked.end_ms, step_ms=answer.step_ms, timeout_s=TIMEOUT_S
-    )
+    matrix = _asked(viewer, answer.expr, asked, answer.step_ms)
     wanted = {series.labels for series in answer.series}
     values = np.where(is_absent(matrix.values), np.nan, matrix.values)
     return {labels: values[index] for index, labels in enumerate(matrix.labels) if labels in wanted}
 
 
-def expression(question: Question, window: Window, step_ms: int) -> tuple[str, str]:
-    """The PromQL of a question, and the unit of its values (bps, bytes, ratio, ... or "")."""
+def expression(question: Question, window: Window, step_ms: int, *, least_ms: int = OFTEN_MS) -> tuple[str, str]:
+    """The PromQL of a question, and the unit of its values (bps, bytes, ratio, ... or "").
+
+    Rates and the like look back over at least `least_ms`, and over more where old data is coarse.
+    """
     if question.expr:
         return question.expr, ""
-    over_ms = max(3 * 60_000, 4 * step_ms) if window.length_ms <= 6 * 3_600_000 else max(15 * 60_000, 2 * step_ms)
+    over_ms = max(least_ms, 4 * step_ms) if window.length_ms <= 6 * 3_600_000 else max(SELDOM_MS, 2 * step_ms)
     selector = question.metric + _braces(question.matchers)
     expr = FUNCTIONS[question.function][1].format(s=selector, r=f"{over_ms // 1000}s")
     unit = unit_of(question.metric, question.function)
@@ -212,6 +218,12 @@ def names_of(series: Sequence[Labels]) -> list[str]:
     return [
         " ".join(filter(None, (value_of(labels, name) for name in wanted))) or _full_name(labels) for labels in series
     ]
+
+
+def _asked(viewer: Viewer, expr: str, window: Window, step_ms: int) -> Matrix:
+    return metrics.query_range(
+        viewer, expr, start_ms=window.start_ms, end_ms=window.end_ms, step_ms=step_ms, timeout_s=TIMEOUT_S
+    )
 
 
 def _ranked(matrix: Matrix, expr: str, unit: str, *, step_ms: int, top: int, question: Question) -> Answer:

@@ -13,7 +13,7 @@
       if (asked.length !== 1) return;
       const changes = {};
       const has = (id) => asked.some((prop) => prop.startsWith(id + "."));
-      if (has("explore-metric")) { changes.metric = none(metric); changes.fn = null; changes.q = null; }
+      if (has("explore-metric") && none(metric)) { changes.metric = none(metric); changes.fn = null; changes.q = null; }
       if (has("explore-function")) changes.fn = none(fn);
       if (has("explore-filters")) changes.f = filters || [];
       if (has("explore-by")) changes.by = none((by || []).join(","));
