@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from flask import Flask
+from flask import Flask, request
 
 from app.api import health, openapi, prometheus
 from app.api.guard import install_guard
@@ -18,6 +19,9 @@ from app.ui.login import install_plain_pages
 from callbacks import CALLBACKS
 from ingest.routes import blueprint as ingest
 from pages import PAGES
+
+# The endpoint under which Dash serves its frame for every path that is no route.
+CATCH_ALL: Final = "/<path:path>"
 
 
 def create_server(settings: Settings) -> Flask:
@@ -38,9 +42,20 @@ def create_server(settings: Settings) -> Flask:
     install_plain_pages(server)
     dash_app = create_dash(server, pages=PAGES, callbacks=CALLBACKS)
     GuardedDash(dash_app)
+    refuse_unknown_paths(server, dash_app)
     server.extensions["watchfloor.dash"] = dash_app
     install_headers(server, settings, _script_hashes(server, dash_app))
     return server
+
+
+def refuse_unknown_paths(server: Flask, dash_app: Screens) -> None:
+    """Answer 404 where there is neither a route nor a page: Dash would serve its frame for any path."""
+
+    def refuse() -> None:
+        if request.endpoint == CATCH_ALL:
+            dash_app.page_at(request.path)
+
+    server.before_request(refuse)
 
 
 def _script_hashes(server: Flask, dash_app: Screens) -> Sequence[str]:
