@@ -58,6 +58,12 @@ def below(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
 
+def server_of(process: subprocess.Popen[str], name: str) -> psutil.Process | None:
+    """The running embedded server of this name, if there is one at the moment."""
+    children = [p for p in psutil.Process(process.pid).children() if p.is_running() and p.name() == name]
+    return next((p for p in children if p.status() != psutil.STATUS_ZOMBIE), None)
+
+
 def gone(processes: list[psutil.Process]) -> bool:
     """Whether none of them runs; a zombie that nobody collects does not."""
     return all(not p.is_running() or p.status() == psutil.STATUS_ZOMBIE for p in processes)
@@ -87,10 +93,13 @@ def test_answers_survives_every_kill_9_and_keeps_its_data(tmp_path: Path, port: 
         assert f"http://127.0.0.1:{port}/" in said(home)
         run(home, port, "tenant", "create", "kept")
         for name in ("postgres", "valkey-server"):
-            [server] = [p for p in psutil.Process(first.pid).children() if p.name() == name]
-            server.kill()
-            wait_until(lambda: answer(port, "/readyz") == 503, f"{name} is not missed")
-            wait_until(lambda: answer(port, "/readyz") == 200, f"{name} does not come back")
+            old = server_of(first, name)
+            assert old
+            old.kill()
+            wait_until(
+                lambda old=old, name=name: server_of(first, name) not in (None, old), f"{name} does not come back"
+            )
+            wait_until(lambda: answer(port, "/readyz") == 200, f"not ready after {name} was killed")
         everything = below(first)
         assert len(everything) > 8
         first.kill()
