@@ -15,7 +15,8 @@ from app.errors import InvalidInput
 
 DEFAULT_RANGE = "24h"
 ZONE_COOKIE = "watchfloor_zone"
-_KEEP = "-_.~:,/()[]{}=!*@;"
+_KEEP_IN_KEY = "-_.~:,/()[]{}!*@;"
+_KEEP = _KEEP_IN_KEY + "="
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Query:
         return Query(tuple(kept))
 
     def __str__(self) -> str:
-        text = "&".join(f"{quote(key, safe=_KEEP)}={quote(value, safe=_KEEP)}" for key, value in self.pairs)
+        text = "&".join(f"{quote(key, safe=_KEEP_IN_KEY)}={quote(value, safe=_KEEP)}" for key, value in self.pairs)
         return f"?{text}" if text else ""
 
 
