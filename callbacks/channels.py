@@ -165,7 +165,6 @@ def _form(channel: Channel | None, kind: str) -> Component:
                 "secret",
                 "Signing secret",
                 type="password",
-                autoComplete="new-password",
                 about="Write-only; empty keeps the present one, or makes one",
             ),
         ]

@@ -66,9 +66,7 @@ def show(_search: str, _version: int, _refresh: int) -> Component:
 def run(command: Command) -> Reply:
     """Do what a button or form asks."""
     viewer = current_viewer()
-    secret = field(
-        "community", "Community", type="password", autoComplete="new-password", required=True, about="Write-only"
-    )
+    secret = field("community", "Community", type="password", required=True, about="Write-only")
     match command.verb:
         case "new":
             options = [(kind, KINDS.get(kind, kind)) for kind in CREDENTIAL_KINDS]

@@ -115,9 +115,7 @@ def _row(tenant: Tenant) -> tuple[object, ...]:
 
 
 def _edit_form(tenant: Tenant) -> Component:
-    limits = [
-        field(name, words, getattr(tenant, name), about=about, inputMode="numeric") for name, words, about in LIMITS
-    ]
+    limits = [field(name, words, getattr(tenant, name), about=about) for name, words, about in LIMITS]
     opened_from = f"{tenant.accept_from:%Y-%m-%d}" if tenant.accept_from else ""
     fields = [
         pair(

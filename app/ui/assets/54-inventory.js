@@ -65,9 +65,10 @@
   }
   const here = () => location.pathname === "/inventory";
   const open = (node) => { if (node && node.data && node.data.href) wf.go(node.data.href); };
+  const port = (node) => { if (node && node.data) wf.url.set({ if: node.data.name }); };
   wf.keys("/inventory", {
     j: () => move(1), k: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1),
-    Enter: () => { if (api) open(api.getRowNode(String(cursor))); },
+    Enter: () => { if (api && !api.isDestroyed()) (here() ? open : port)(api.getRowNode(String(cursor))); },
     n: () => { const button = document.getElementById("inventory-add"); if (button && here()) button.click(); },
     ...Object.fromEntries([1, 2, 3, 4, 5].map((number) => [String(number), () => {
       const tab = document.querySelectorAll("#device-tabs [data-tab]")[number - 1];
@@ -99,6 +100,6 @@
     fit: () => hold("inventory-grid", open),
   };
   window.dash_clientside.device = {
-    fit: () => hold("device-ports", (node) => { if (node && node.data) wf.url.set({ if: node.data.name }); }),
+    fit: () => hold("device-ports", port),
   };
 })();

@@ -6,9 +6,9 @@ A section has four parts with ids made from its noun: the list, the dialog, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import dash_mantine_components as dmc
 from dash import dcc, html
@@ -150,14 +150,46 @@ def form(
     )
     error = html.Div(className="form-error", role="alert", id=f"{noun}-error")
     names = {"data-command": command_id(noun), "data-verb": verb, "data-id": str(id)}
+    first = next(_boxes(list(fields)), None)
+    if first is not None:
+        setattr(first, "data-autofocus", True)  # the dialog gives it the focus
     return html.Form([*fields, error, buttons], className="form admin-form", autoComplete="off", **attrs(names))
 
 
-def field(name: str, label: str, value: object = "", *, about: str = "", **extra: Any) -> Component:
-    """A line of text."""
+def _boxes(parts: Any) -> Iterator[Component]:
+    """The boxes one types into, in reading order."""
+    for part in parts if isinstance(parts, list) else [parts]:
+        if isinstance(part, dmc.TextInput | dmc.PasswordInput | dmc.Textarea):
+            yield part
+        elif isinstance(part, Component):
+            yield from _boxes(getattr(part, "children", None))
+
+
+def field(
+    name: str,
+    label: str,
+    value: object = "",
+    *,
+    about: str = "",
+    type: Literal["text", "email", "password"] = "text",
+    required: bool = False,
+    placeholder: str = "",
+) -> Component:
+    """A line of text; "password" is for secrets, which are not shown while typed."""
     more = {"description": about} if about else {}
-    box: Component = dmc.TextInput(
-        name=name, label=label, value=str(value), size="sm", id=f"field-{name}", **more, **extra
+    if placeholder:
+        more["placeholder"] = placeholder
+    is_secret = type == "password"
+    make = dmc.PasswordInput if is_secret else dmc.TextInput
+    box: Component = make(
+        name=name,
+        label=label,
+        value=str(value),
+        size="sm",
+        id=f"field-{name}",
+        required=required,
+        autoComplete="new-password" if is_secret else "off",
+        **more,
     )
     return box
 
