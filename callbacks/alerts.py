@@ -198,7 +198,12 @@ def _chips(viewer: Viewer, query: Query, counts: Mapping[str, int]) -> list[Comp
         if number or name != Severity.UNKNOWN
     ]
     view = query.get("view", "needs")
-    numbers = {"needs": counts["needs_action"], "mine": counts["mine"], "snoozed": counts["snoozed"]}
+    numbers = {
+        "needs": counts["needs_action"],
+        "mine": counts["mine"],
+        "open": counts["firing"],
+        "snoozed": counts["snoozed"],
+    }
     chips.append(html.Span(className="alerts-rule", **attrs({"aria-hidden": "true"})))
     chips += [
         _chip(

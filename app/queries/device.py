@@ -86,10 +86,15 @@ def availability(viewer: Viewer, device: str, window: Window) -> float | None:
 def port_rates(viewer: Viewer, device: str) -> Mapping[str, PortRates]:
     """The rates of every interface over the last minutes, by its name."""
     chosen = _selector(device)
+
+    def rate(metric: str) -> str:
+        # What is polled seldom has no two samples within 3 minutes.
+        return f"(rate({metric}{chosen}[3m]) or rate({metric}{chosen}[15m]))"
+
     queries = {
-        "in_bps": f"rate(ifHCInOctets{chosen}[3m]) * 8",
-        "out_bps": f"rate(ifHCOutOctets{chosen}[3m]) * 8",
-        "errors": f"rate(ifInErrors{chosen}[3m]) + rate(ifOutErrors{chosen}[3m])",
+        "in_bps": f"{rate('ifHCInOctets')} * 8",
+        "out_bps": f"{rate('ifHCOutOctets')} * 8",
+        "errors": f"{rate('ifInErrors')} + {rate('ifOutErrors')}",
     }
     found: dict[str, dict[str, float]] = {}
     for name, expr in queries.items():
@@ -117,8 +122,8 @@ def quoted(text: str) -> str:
 
 
 def rate_range(window: Window) -> str:
-    """The range of a rate() that suits the window: at least two samples and two steps."""
-    milliseconds = max(4 * window.step_ms(POINTS), 60_000 if window.length_ms <= 6 * 3_600_000 else SHORTEST_RATE_MS)
+    """The range of a rate() that suits the window: at least two steps, and four polls of a minute each."""
+    milliseconds = max(4 * window.step_ms(POINTS), 240_000 if window.length_ms <= 6 * 3_600_000 else SHORTEST_RATE_MS)
     return f"{milliseconds // 1000}s"
 
 

@@ -36,7 +36,7 @@
       if (event.target.closest(".range-fixed")) { wf.actions["apply-range"](); return; }
     }
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || event.defaultPrevented) return;
-    if (document.querySelector("dialog[open]") || wf.cookie("watchfloor_keys") === "off") return;
+    if (document.querySelector("dialog[open],.mantine-Modal-content") || wf.cookie("watchfloor_keys") === "off") return;
     if (event.key === " " && event.target.closest && event.target.closest("button,a,[role=button],[role=option],.ag-root")) return;
     if (chord) {
       const then = chord; chord = null; clearTimeout(chordTimer);

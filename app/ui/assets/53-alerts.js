@@ -45,36 +45,46 @@
   narrow.addEventListener("change", fitColumns);
 
   const shown = () => { const rows = []; if (api && !api.isDestroyed()) api.forEachNodeAfterFilterAndSort((node) => rows.push(node)); return rows; };
+  /* What a key acts on: the marked rows, else the cursor's. The address is behind by a moment: it does not count. */
+  const marked = new Set();
   const picked = () => {
-    const many = api ? api.getSelectedNodes().map((node) => node.data.id) : [];
-    if (many.length > 1) return many;
-    const one = wf.url.get("sel");
-    return one ? [Number(String(one).replace("A-", ""))] : many;
+    if (marked.size) return [...marked].map(Number);
+    const one = cursor || String(wf.url.get("sel") || "").replace("A-", "");
+    return one ? [Number(one)] : [];
   };
+  function paint() {
+    if (!api || api.isDestroyed()) return;
+    marked.forEach((id) => { if (!api.getRowNode(id)) marked.delete(id); });
+    shown().forEach((node) => { const on = node.id === cursor || marked.has(node.id); if (node.isSelected() !== on) node.setSelected(on); });
+    const box = byId("alerts-marked");
+    if (box) { box.textContent = marked.size ? marked.size + " selected" : ""; box.classList.toggle("hidden", !marked.size); }
+  }
   const touch = () => { wf.touched = performance.now(); };
 
   /* The cursor is a row id, not an index: new rows above do not move it. The address follows after a moment. */
   function put(node, options) {
     if (!node) return;
     cursor = node.id;
-    if (!(options && options.keep)) api.deselectAll();
-    node.setSelected(true);
+    if (options && options.mark) marked.add(node.id);
+    paint();
     api.ensureNodeVisible(node);
     touch();
     clearTimeout(selTimer);
-    selTimer = setTimeout(() => wf.url.set({ sel: cursor }), options && options.now ? 0 : 120);
+    selTimer = setTimeout(() => { selTimer = 0; wf.url.set({ sel: cursor }); }, options && options.now ? 0 : 120);
     if (options && options.open) document.querySelector(".alerts").classList.add("open");
   }
-  function move(by, keep) {
+  function move(by, mark) {
     const rows = shown();
     if (!rows.length) return;
+    if (mark && cursor) marked.add(cursor);
     const at = rows.findIndex((node) => node.id === cursor);
-    put(rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + by))], { keep });
+    put(rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + by))], { mark });
   }
 
   function command(verb, extra, ids) {
     const chosen = ids || picked();
     if (!chosen.length) { wf.notify("Choose an alert first"); return; }
+    marked.clear();
     effect(verb, chosen);
     number += 1;
     wf.props("alerts-command", { data: { verb, ids: chosen, n: number, ...extra } });
@@ -91,6 +101,7 @@
         rows.slice().reverse().find((node) => !nodes.includes(node));
       api.applyTransaction({ remove: nodes.map((node) => node.data) });
       if (after) put(api.getRowNode(after.id)); else { cursor = null; }
+      paint();
     } else {
       const status = { ack: "acknowledged", unack: "new", snooze: "snoozed", unsnooze: "new" }[verb];
       if (status) api.applyTransaction({ update: nodes.map((node) => ({ ...node.data, status })) });
@@ -155,9 +166,9 @@
 
   wf.keys("/alerts", {
     j: () => move(1), k: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1),
-    "Shift+j": () => move(1, true), "Shift+k": () => move(-1, true),
-    x: () => { const node = api && api.getRowNode(String(cursor)); if (node) node.setSelected(!node.isSelected()); },
-    Enter: () => { const node = api && api.getRowNode(String(cursor)); if (node) put(node, { now: true, open: true, keep: true }); },
+    Escape: () => { marked.clear(); paint(); document.querySelector(".alerts").classList.remove("open"); }, "Shift+j": () => move(1, true), "Shift+k": () => move(-1, true),
+    x: () => { if (cursor && !marked.delete(cursor)) marked.add(cursor); paint(); touch(); },
+    Enter: () => { const node = api && api.getRowNode(String(cursor)); if (node) put(node, { now: true, open: true }); },
     a: () => command("ack"), e: () => command("resolve"), u: undo,
     s: () => choose("alerts-snooze"), m: () => choose("alerts-assign"),
     f: () => {
@@ -175,10 +186,11 @@
   /* The cursor stays on its alert; without one it goes to the first, and the detail follows. */
   function hold() {
     if (!api || api.isDestroyed() || !api.getDisplayedRowCount()) return;
-    const chosen = String(wf.url.get("sel") || "").replace("A-", "");
+    const chosen = selTimer ? cursor : String(wf.url.get("sel") || "").replace("A-", "");
     const node = (chosen && api.getRowNode(chosen)) || (!chosen && cursor && api.getRowNode(cursor));
-    if (node) { cursor = node.id; if (!api.getSelectedNodes().length) node.setSelected(true); if (!chosen) wf.url.set({ sel: cursor }); }
-    else if (!chosen && !phone.matches) put(shown()[0], { now: true });
+    if (node) { cursor = node.id; paint(); if (!chosen) wf.url.set({ sel: cursor }); }
+    else if (chosen) { cursor = chosen; paint(); }
+    else if (!phone.matches) put(shown()[0], { now: true });
   }
 
   window.dash_clientside.alerts = {
@@ -193,7 +205,8 @@
           api.addEventListener("rowDataUpdated", () => setTimeout(hold, 0));
           api.addEventListener("rowClicked", (event) => {
             const many = event.event && (event.event.shiftKey || event.event.ctrlKey || event.event.metaKey);
-            put(event.node, { now: true, open: true, keep: many });
+            if (many && cursor) marked.add(cursor); else marked.clear();
+            put(event.node, { now: true, open: !many, mark: many });
           });
         }
         hold();

@@ -13,7 +13,7 @@ from dash.development.base_component import Component
 
 from app.domain.alerting.alert import Alert
 from app.domain.inventory import Interface, Link
-from app.domain.units import format_age
+from app.domain.units import format_age, format_number, scale_for
 from app.queries.device import PortRates
 from app.ui.components.marks import severity
 from app.ui.components.table import Column, table
@@ -93,7 +93,7 @@ def port_row(port: Interface, rates: Mapping[str, PortRates], now: datetime) -> 
         "name": port.name,
         "alias": port.alias or port.description,
         "site": port.alias or port.description,
-        "hardware": "",
+        "hardware": f"{_rate(rate.in_bps)} in, {_rate(rate.out_bps)} out",
         "status": _port_state(port),
         "speed": port.speed_bps,
         "in_bps": _or_none(rate.in_bps),
@@ -102,6 +102,13 @@ def port_row(port: Interface, rates: Mapping[str, PortRates], now: datetime) -> 
         "errors": _or_none(rate.errors),
         "changed": format_age(port.changed_at, now) if port.changed_at else "",
     }
+
+
+def _rate(bps: float) -> str:
+    if not np.isfinite(bps):
+        return "–"
+    scale = scale_for(bps, "bps")
+    return f"{format_number(bps * scale.factor)} {scale.unit}"
 
 
 def _port_state(port: Interface) -> str:
