@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, State, html
 from dash.development.base_component import Component
 
 from app.auth.current import current_viewer
@@ -92,7 +92,8 @@ def save_csv(_clicks: int, search: str) -> Any:
     for index, ms in enumerate(answer.ts_ms):
         moment = datetime.fromtimestamp(ms / 1000, UTC).isoformat().replace("+00:00", "Z")
         rows.writerow([moment, *(_cell(series.values[index]) for series in answer.series)])
-    return dcc.send_string(text.getvalue(), "watchfloor-explore.csv")
+    # What dcc.Download takes.
+    return {"content": text.getvalue(), "filename": "watchfloor-explore.csv", "type": None, "base64": False}
 
 
 def register(dash_app: Dash) -> None:

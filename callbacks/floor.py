@@ -31,7 +31,7 @@ from app.ui.components.marks import bar, icon, severity_mark
 from app.ui.components.site_health import SiteHealth, site_health_strip
 from app.ui.components.states import nothing
 from app.ui.components.table import Column, table
-from app.ui.components.tile import Figure, tile
+from app.ui.components.tile import Figure, Trend, tile
 from app.ui.errors import shown_in_panel
 from app.ui.zone import current_view
 from pages import floor as ids
@@ -234,7 +234,7 @@ def _critical(viewer: Viewer) -> Figure:
     context = f"{change:+d} in the last hour".replace("-", "−") if change else "No change in the last hour"
     buckets = alerts.history(viewer, start=now - timedelta(hours=24), end=now, bucket_s=3600)
     points = [float(bucket.counts[Severity.CRITICAL]) for bucket in buckets]
-    trend = "bad" if count else "good"
+    trend: Trend = "bad" if count else "good"
     return Figure("Open critical", str(count), "", context, points, trend, "/alerts?f=sev:critical")
 
 
@@ -242,7 +242,8 @@ def _response(viewer: Viewer) -> Figure:
     found = floor.response(viewer)
     if found.median_min is None:
         return Figure("Time to acknowledge", "–", "", "Nothing acknowledged in 7 days", href="/alerts")
-    context, trend = "Median of 7 days", "plain"
+    context = "Median of 7 days"
+    trend: Trend = "plain"
     if found.before_min is not None:
         change = found.median_min - found.before_min
         context = f"{change:+.1f} min vs last week".replace("-", "−")
@@ -255,7 +256,7 @@ def _availability(viewer: Viewer) -> Figure:
     value, points = floor.availability(viewer)
     if value is None:
         return Figure("Availability, 7 d", "–", "", f"Target {TARGET_PCT} %")
-    trend = "good" if value >= TARGET_PCT else "bad"
+    trend: Trend = "good" if value >= TARGET_PCT else "bad"
     digits = f"{value:.3f}" if value < 100 else "100"
     return Figure("Availability, 7 d", digits, "%", f"Target {TARGET_PCT} %", points, trend, "/inventory")
 
@@ -278,7 +279,7 @@ def _traffic_now(viewer: Viewer) -> Figure:
 def _ports(viewer: Viewer) -> Figure:
     found = floor.ports(viewer)
     context = f"{found.down} down that should be up" if found.down else "None down that should be up"
-    trend = "bad" if found.down else "good"
+    trend: Trend = "bad" if found.down else "good"
     up = f"{found.wanted - found.down:,}"
     return Figure("Interfaces up", up, f"/ {found.wanted:,}", context, found.points, trend, "/inventory")
 

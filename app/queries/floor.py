@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Final
@@ -14,19 +14,20 @@ from sqlalchemy import func, or_, select
 from app.auth.permissions import require
 from app.clock import now_ms, utc_now
 from app.domain.alerting.alert import SEVERITIES
-from app.domain.labels import Labels, value_of
+from app.domain.labels import value_of
 from app.domain.samples import Float64s, Int64s, is_absent
 from app.domain.tenancy import READ, Viewer
 from app.domain.timerange import Window
-from app.errors import QueryError
-from app.promql.result import Matrix, Vector
+from app.promql.result import Matrix
 from app.queries import metrics
+from app.queries.course import course, joined
 from models.alerting import AlertEventRow, AlertRow
 from models.inventory import DeviceRow, InterfaceRow, SiteRow
 from models.session import tenant_session
 
 CELL_MS: Final = 300_000
 CELLS: Final = 36
+EDGE_MS: Final = 15_000
 WEEK_MS: Final = 7 * 86_400_000
 # History comes in 5-minute steps, so a rate needs this much to see two samples.
 RATE: Final = "15m"
@@ -191,15 +192,21 @@ def traffic(viewer: Viewer, window: Window) -> Traffic:
     step_ms = max(window.step_ms(240), 60_000)
     asked = window.aligned(step_ms)
     rate = f"{max(900, 2 * step_ms // 1000)}s"
-    now = _range(viewer, f"sum by (role) (rate(ifHCOutOctets[{rate}])) * 8", asked, step_ms)
-    before = _range(viewer, f"sum(rate(ifHCOutOctets[{rate}])) * 8", asked.earlier(WEEK_MS), step_ms)
+    # A window with fixed ends is asked once.
+    ask = course if window.relative else _range
+    now = ask(viewer, f"sum by (role) (rate(ifHCOutOctets[{rate}])) * 8", asked, step_ms)
+    before = ask(viewer, f"sum(rate(ifHCOutOctets[{rate}])) * 8", asked.earlier(WEEK_MS), step_ms)
+    if window.relative:
+        now = _with_edge(viewer, now)
     values = _gaps(now.values)
     by_role = {value_of(labels, "role") or "other": values[index] for index, labels in enumerate(now.labels)}
     total = np.nansum(values, axis=0) if len(values) else np.full(len(now.ts_ms), np.nan)
     if len(values):
         total = np.where(np.isfinite(values).any(axis=0), total, np.nan)
-    week_before = _gaps(before.values)[0] if len(before) else np.full(len(now.ts_ms), np.nan)
-    return Traffic(now.ts_ms, by_role, total, week_before)
+    week_before = _gaps(before.values)[0] if len(before) else np.full(len(before.ts_ms), np.nan)
+    return Traffic(
+        now.ts_ms, by_role, total, np.append(week_before, np.full(len(now.ts_ms) - len(before.ts_ms), np.nan))
+    )
 
 
 def site_states(viewer: Viewer) -> list[SiteState]:
@@ -208,7 +215,7 @@ def site_states(viewer: Viewer) -> list[SiteState]:
     window = Window(end - CELLS * CELL_MS, end)
     midnight = datetime.fromtimestamp(end / 1000, UTC).replace(hour=0, minute=0, second=0)
     today = Window(min(int(midnight.timestamp() * 1000), window.start_ms), end)
-    answered = _range(viewer, "avg by (site) (avg_over_time(snmp_up[5m]))", today, CELL_MS)
+    answered = course(viewer, "avg by (site) (avg_over_time(snmp_up[5m]))", today, CELL_MS)
     alerts = _alert_spans(viewer, window)
     states = []
     for index, labels in enumerate(answered.labels):
@@ -255,26 +262,25 @@ def has_devices(viewer: Viewer) -> bool:
 
 
 def _busiest(viewer: Viewer, over: str, most: int) -> list[Busy]:
-    at_ms = now_ms()
     found: dict[tuple[str, str], Busy] = {}
     for metric in ("ifHCInOctets", "ifHCOutOctets"):
-        full = _instant(viewer, f"topk({most}, rate({metric}[{over}]) * 8 / (ifSpeed > 0))", at_ms)
-        if full is None or not len(full):
-            continue
-        speeds = _speeds(viewer, full.labels, at_ms)
-        for labels, ratio in zip(full.labels, full.values, strict=True):
+        full = _now(viewer, f"topk({most}, rate({metric}[{over}]) * 8 / (ifSpeed > 0))")
+        for labels, ratio in zip(full.labels, full.values[:, 0], strict=True):
             key = value_of(labels, "device"), value_of(labels, "ifName")
-            busy = Busy(*key, value_of(labels, "role"), float(ratio), float(ratio) * speeds.get(key, 0.0))
-            if np.isfinite(ratio) and (key not in found or found[key].utilisation < busy.utilisation):
-                found[key] = busy
-    return sorted(found.values(), key=lambda busy: -busy.utilisation)[:most]
+            if np.isfinite(ratio) and (key not in found or found[key].utilisation < ratio):
+                found[key] = Busy(*key, value_of(labels, "role"), float(ratio), 0.0)
+    fullest = sorted(found.values(), key=lambda busy: -busy.utilisation)[:most]
+    speeds = _speeds(viewer, {busy.device for busy in fullest}) if fullest else {}
+    return [
+        replace(busy, rate_bps=busy.utilisation * speeds.get((busy.device, busy.interface), 0.0)) for busy in fullest
+    ]
 
 
 def _points(viewer: Viewer, expr: str, *, hours: int, points: int = 48) -> list[float]:
     """The course of one number, for a sparkline; NaN = no data."""
     step_ms = hours * 3_600_000 // points
     end = now_ms() // step_ms * step_ms
-    matrix = _range(viewer, expr, Window(end - hours * 3_600_000, end), step_ms)
+    matrix = course(viewer, expr, Window(end - hours * 3_600_000, end), step_ms)
     return _gaps(matrix.values)[0].tolist() if len(matrix) else []
 
 
@@ -284,22 +290,29 @@ def _range(viewer: Viewer, expr: str, window: Window, step_ms: int) -> Matrix:
     )
 
 
-def _instant(viewer: Viewer, expr: str, at_ms: int) -> Vector | None:
-    result = metrics.query_instant(viewer, expr, at_ms=at_ms, timeout_s=10)
-    if not isinstance(result, Vector):
-        raise QueryError("expected one value for each series")
-    return result
+def _with_edge(viewer: Viewer, found: Matrix) -> Matrix:
+    """The last step may be minutes old: one point more, of this moment."""
+    expr = "sum by (role) (rate(ifHCOutOctets[{}])) * 8"
+    edge = _now(viewer, expr.format("5m"))
+    if not len(edge):
+        edge = _now(viewer, expr.format(RATE))
+    if not len(edge) or edge.ts_ms[0] <= found.ts_ms[-1]:
+        return found
+    return joined(found, edge)
 
 
-def _speeds(viewer: Viewer, labels: Sequence[Labels], at_ms: int) -> dict[tuple[str, str], float]:
-    devices = sorted({value_of(each, "device") for each in labels})
-    pattern = "|".join(_quoted(name) for name in devices)
-    found = _instant(viewer, f'ifSpeed{{device=~"{pattern}"}}', at_ms)
-    if found is None:
-        return {}
+def _now(viewer: Viewer, expr: str) -> Matrix:
+    """The value of an expression at the last multiple of 15 s, the same for all who ask in that time."""
+    edge = now_ms() // EDGE_MS * EDGE_MS
+    return course(viewer, expr, Window(edge, edge), EDGE_MS)
+
+
+def _speeds(viewer: Viewer, devices: set[str]) -> dict[tuple[str, str], float]:
+    pattern = "|".join(_quoted(name) for name in sorted(devices))
+    found = _now(viewer, f'ifSpeed{{device=~"{pattern}"}}')
     return {
         (value_of(each, "device"), value_of(each, "ifName")): float(speed)
-        for each, speed in zip(found.labels, found.values, strict=True)
+        for each, speed in zip(found.labels, found.values[:, 0], strict=True)
     }
 
 

@@ -55,6 +55,7 @@ def command_menu(entries: Sequence[Entry]) -> Component:
 
 
 def shortcut_sheet(paths: set[str]) -> Component:
+    """All shortcuts, those of the open page behind them (filled in when it opens); without pages that are not there."""
     names = {f"G {entry.key}" for entry in NAVIGATION if entry.path not in paths}
     columns = [
         html.Div(

@@ -13,6 +13,8 @@ from dash.development.base_component import Component
 from app.figures.sparkline import sparkline_svg
 from app.ui.components.attributes import attrs
 
+Trend = Literal["good", "bad", "plain"]
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -23,7 +25,7 @@ class Figure:
     unit: str = ""
     context: str = ""
     points: Sequence[float] = ()
-    trend: Literal["good", "bad", "plain"] = "plain"
+    trend: Trend = "plain"
     href: str = ""
 
 

@@ -14,6 +14,7 @@ from app.domain.tenancy import Viewer
 from app.domain.timerange import Window
 from app.errors import Forbidden
 from app.queries import floor
+from app.queries.course import forget
 from tests.browser.seed import seed
 from tests.factories.cast import Cast, token_viewer
 from tests.factories.database import RolledBackDatabase
@@ -24,6 +25,7 @@ DAY_MS = 86_400_000
 @pytest.fixture
 def network(db: RolledBackDatabase) -> Cast:
     """The seeded network, up to now."""
+    forget()
     return seed(now_ms(), days=1)
 
 
