@@ -29,7 +29,7 @@ MOST_KEPT: Final = 512
 # Samples of a moment are all there so long after it.
 SETTLED_MS: Final = 120_000
 # An answer so young is given again as it is: the panels of one page ask the same at the same time.
-FRESH_MS: Final = 5_000
+FRESH_MS: Final = 10_000
 WHOLE_MS: Final = 3_600_000
 WHOLE_WITH_GAPS_MS: Final = 30_000
 

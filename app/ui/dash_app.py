@@ -31,6 +31,12 @@ THEME_COOKIE: Final = "watchfloor_theme"
 FONT: Final = "/assets/fonts/inter-5.3.0-latin.woff2"
 # The scripts of AG Grid are 2 MB: they are left out of the page and loaded where a page has a grid.
 GRID_SCRIPT: Final = re.compile(r'<script src="([^"]*/dash_ag_grid/[^"]*)"></script>\n?')
+# Dash's own table, which no page uses.
+TABLE_SCRIPT: Final = re.compile(r'<script src="[^"]*/dash_table/[^"]*"></script>\n?')
+# Pages that begin with charts: their library comes beside the other scripts, not after the first answer.
+CHART_PATHS: Final = ("/", "/explore")
+# What Dash asks for once its scripts have run; the server answers while they load.
+EARLY: Final = ("/_dash-layout", "/_dash-dependencies")
 INDEX: Final = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -105,7 +111,9 @@ class Screens(Dash):
     def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]  # Dash calls it by keyword
         """Dash's page with the theme set on <html>, our settings for the scripts, and no grid script."""
         grid = GRID_SCRIPT.findall(parts["scripts"])
+        has_charts = request.path in CHART_PATHS
         settings = {
+            "data-charts-first": "yes" if has_charts else "",
             "data-plotly": self.statics.url("vendor/plotly-cartesian-4.1.1.min.js"),
             "data-worker": self.statics.url("vendor/feed-worker.js"),
             "data-push-port": str(self.server.config.get("PUSH_PORT") or ""),
@@ -115,10 +123,13 @@ class Screens(Dash):
         attributes = " ".join(f'{name}="{value}"' for name, value in settings.items())
         if not self._is_grid_page(request.path):
             parts["scripts"] = GRID_SCRIPT.sub("", parts["scripts"])
+        parts["scripts"] = TABLE_SCRIPT.sub("", parts["scripts"])
         parts["metas"] += (
             f'\n<meta name="watchfloor" content="screens" {attributes}>'
             f'\n<script src="{self.statics.url("vendor/theme.js")}"></script>'
             f'\n<link rel="preload" as="font" type="font/woff2" crossorigin href="{FONT}">'
+            + "".join(f'\n<link rel="preload" as="fetch" crossorigin href="{path}">' for path in EARLY)
+            + f'\n<link rel="preload" as="script" href="{settings["data-plotly"]}">' * has_charts
         )
         parts["favicon"] = f'<link rel="icon" type="image/svg+xml" href="{self.statics.url("vendor/icon.svg")}">'
         page: str = super().interpolate_index(**parts)  # type: ignore[no-untyped-call]  # Dash has no types here

@@ -102,4 +102,12 @@
   Object.defineProperty(window, "Plotly", { configurable: true, get: () => plotly, set: (value) => { plotly = adopt(value); } });
   // Dash asks for plotly.js here when the first chart appears, and would load the full build from its package.
   Object.defineProperty(window, "_dashPlotlyJSURL", { configurable: true, get: () => wf.settings.plotly, set: () => {} });
+  // A page that begins with charts: the library runs once the frame stands, while the server fills the panels.
+  const early = () => {
+    const main = document.getElementById("shell-content");
+    if (window.Plotly) return;
+    if (main && main.childElementCount) setTimeout(() => window.Plotly || wf.loadScript(wf.settings.plotly).catch(() => {}), 60);
+    else setTimeout(early, 30);
+  };
+  if (wf.settings.chartsFirst) document.addEventListener("DOMContentLoaded", early);
 })();
