@@ -28,6 +28,11 @@ from tests.factories.servers import (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the browser last: while it is open its event loop runs in this thread, and asyncio.run() is refused."""
+    items.sort(key=lambda item: "tests/browser/" in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """The run's Postgres and Valkey."""
