@@ -69,12 +69,12 @@ class Start:
         click.echo(f"[{clock.monotonic_s() - self.begun_s:6.1f} s] {line}")
 
     def everything(self) -> None:
-        """Start in order; each step waits until the one before it does its work."""
+        """Start in order; a step that needs the one before waits until that does its work."""
         self.say(f"Watchfloor in {self.home.root}")
         was_cut_off = embedded.wipe_run(self.home)
         _check_ports(self.settings, wait_s=10 if was_cut_off else 0)
         demo = self.settings.demo
-        steps = [self._servers, self._schema, self._seed if demo else None, self._doors, self._workers]
+        steps = [self._servers, self._schema, self._doors, self._seed if demo else None, self._open, self._workers]
         for step in (*steps, self._demo if demo else None, self._welcome):
             if step is not None and not self.supervisor.stopping.is_set():
                 step()
@@ -115,11 +115,14 @@ class Start:
 
     def _doors(self) -> None:
         host = _reachable(self.settings.bind)
-        web = self._start("web", "web", address=(host, self.settings.port))
-        push = self._start("push", "push", address=(host, self.settings.port + 1))
-        self.supervisor.wait_until_ready(web, limit_s=60)
+        # They load their code while the demo is made; _open waits for them.
+        self.web = self._start("web", "web", address=(host, self.settings.port))
+        self.push = self._start("push", "push", address=(host, self.settings.port + 1))
+
+    def _open(self) -> None:
+        self.supervisor.wait_until_ready(self.web, limit_s=120)
         self.say(f"web answers on {self.settings.bind}:{self.settings.port}")
-        self.supervisor.wait_until_ready(push, limit_s=60)
+        self.supervisor.wait_until_ready(self.push, limit_s=120)
 
     def _workers(self) -> None:
         for name, queues in WORKER_QUEUES.items():
