@@ -132,8 +132,11 @@ class Screens(Dash):
             + f'\n<link rel="preload" as="script" href="{settings["data-plotly"]}">' * has_charts
         )
         parts["favicon"] = f'<link rel="icon" type="image/svg+xml" href="{self.statics.url("vendor/icon.svg")}">'
-        page: str = super().interpolate_index(**parts)  # type: ignore[no-untyped-call]  # Dash has no types here
-        return page.replace('<html lang="en">', f'<html lang="en" data-mantine-color-scheme="{_theme()}">', 1)
+        html_page: str = super().interpolate_index(**parts)  # type: ignore[no-untyped-call]  # Dash has no types here
+        if g.get("viewer") is not None:
+            dialogs = shell.dialogs(current_viewer(), paths=[page.path for page in self.pages])
+            html_page = html_page.replace("<footer>", f"{dialogs}\n<footer>", 1)
+        return html_page.replace('<html lang="en">', f'<html lang="en" data-mantine-color-scheme="{_theme()}">', 1)
 
     def _is_grid_page(self, path: str) -> bool:
         return any(page.needs_grid and page.pattern.fullmatch(path.rstrip("/") or "/") for page in self.pages)

@@ -15,6 +15,7 @@ from app.ui.components.attributes import attrs
 from app.ui.components.marks import icon, key_cap
 from app.ui.components.notices import notices
 from app.ui.dialogs import command_menu, shortcut_sheet
+from app.ui.markup import markup
 from app.ui.navigation import NAVIGATION, Entry
 
 URL = "url"  # dcc.Location: pathname and search are the state of every page
@@ -31,7 +32,7 @@ BADGE = "shell-alerts-badge"
 
 def shell(viewer: Viewer, *, paths: Sequence[str], tenants: Sequence[tuple[str, str]], theme: str, csrf: str) -> Any:
     """The frame for `viewer`. `paths` are the pages that exist, `tenants` (name, title) those to switch to."""
-    entries = [entry for entry in NAVIGATION if entry.path in paths and may(viewer, entry.verb, entry.noun)]
+    entries = _entries(viewer, paths)
     frame = html.Div(
         [
             html.A("Skip to content", href="#shell-content", className="skip"),
@@ -39,8 +40,6 @@ def shell(viewer: Viewer, *, paths: Sequence[str], tenants: Sequence[tuple[str, 
             _header(viewer, tenants, csrf),
             html.Main(id=CONTENT, tabIndex="-1", **attrs({"aria-label": "Content"})),
             _bottom_bar(entries),
-            command_menu(entries),
-            shortcut_sheet({entry.path for entry in entries}),
         ],
         id="shell",
         className="shell",
@@ -58,6 +57,16 @@ def shell(viewer: Viewer, *, paths: Sequence[str], tenants: Sequence[tuple[str, 
         forceColorScheme=theme,
         theme=MANTINE_THEME,
     )
+
+
+def dialogs(viewer: Viewer, *, paths: Sequence[str]) -> str:
+    """The HTML of the dialogs of the frame, which stand beside it in the page."""
+    entries = _entries(viewer, paths)
+    return markup([command_menu(entries), shortcut_sheet({entry.path for entry in entries})])
+
+
+def _entries(viewer: Viewer, paths: Sequence[str]) -> list[Entry]:
+    return [entry for entry in NAVIGATION if entry.path in paths and may(viewer, entry.verb, entry.noun)]
 
 
 MANTINE_THEME: Final[Mapping[str, Any]] = {

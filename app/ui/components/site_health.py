@@ -11,6 +11,12 @@ from dash.development.base_component import Component
 from app.ui.components.attributes import attrs
 
 CELLS = 36
+COLOURS = {
+    "ok": "var(--ok-area)",
+    "none": "var(--no-data)",
+    "unknown": "var(--unknown)",
+    **{name: f"var(--{name})" for name in ("critical", "major", "minor", "warning")},
+}
 
 
 @dataclass(frozen=True)
@@ -31,14 +37,24 @@ def site_health_strip(sites: Sequence[SiteHealth]) -> Component:
         children += [
             html.Span(site.site, className="site", title=site.site),
             html.Div(
-                [html.I(className=cell) for cell in site.cells],
                 className="cells",
                 role="img",
+                style={"background": _picture(site.cells)},
                 **attrs({"aria-label": words}),
             ),
             html.Span(_pct(site.availability_pct), className=f"value {_tone(site.availability_pct)}".strip()),
         ]
     return html.Div(children, className="strip")
+
+
+def _picture(cells: Sequence[str]) -> str:
+    """All cells of a row as one background, which the style sheet cuts into cells: an element each costs far more."""
+    ends = [index for index in range(1, len(cells) + 1) if index == len(cells) or cells[index] != cells[index - 1]]
+    stops, start = [], 0
+    for end in ends:
+        stops.append(f"{COLOURS[cells[start]]} {start / len(cells):.3%} {end / len(cells):.3%}")
+        start = end
+    return f"linear-gradient(90deg,{','.join(stops)})" if stops else "none"
 
 
 def _pct(value: float | None) -> str:
