@@ -103,7 +103,12 @@ def _form() -> Component:
         FORM,
         "Add device",
         [
-            text_field(f"{FORM}-name", "Name", description="The value of the label device on its samples"),
+            text_field(
+                f"{FORM}-name",
+                "Name",
+                description="The value of the label device on its samples",
+                **attrs({"data-autofocus": "true"}),
+            ),
             html.Div(
                 [
                     text_field(f"{FORM}-address", "Address", description="IP address or host name"),

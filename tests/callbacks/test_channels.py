@@ -17,7 +17,7 @@ from tests.factories.screens import acting, attributes, words
 from tests.factories.servers import SECRET_KEY
 
 MAIL = {"kind": "email", "name": "ops", "to": "ops@acme.example", "severity": "major", "enabled": ["on"]}
-HOOK = {"kind": "webhook", "name": "hook", "url": "https://198.51.100.7/in", "severity": "minor", "resolved": ["on"]}
+HOOK = {"kind": "webhook", "name": "hook", "url": "https://9.9.9.9/in", "severity": "minor", "resolved": ["on"]}
 
 
 @pytest.fixture(autouse=True)

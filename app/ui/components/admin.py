@@ -153,7 +153,8 @@ def form(
     first = next(_boxes(list(fields)), None)
     if first is not None:
         setattr(first, "data-autofocus", True)  # the dialog gives it the focus
-    return html.Form([*fields, error, buttons], className="form admin-form", autoComplete="off", **attrs(names))
+    foot = html.Div([error, buttons], className="admin-foot")
+    return html.Form([*fields, foot], className="form admin-form", autoComplete="off", **attrs(names))
 
 
 def _boxes(parts: Any) -> Iterator[Component]:
