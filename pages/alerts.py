@@ -7,8 +7,10 @@ from typing import Any, Final
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from app.auth.current import current_viewer
 from app.auth.permissions import guarded
-from app.domain.tenancy import READ
+from app.domain.tenancy import READ, WRITE, may
+from app.ui.components.alert_detail import comment_box
 from app.ui.components.alert_grid import alert_grid
 from app.ui.components.attributes import attrs
 from app.ui.components.marks import hints, icon
@@ -63,7 +65,7 @@ def layout(q: str = "", **_url: str) -> Component:
             html.Div(
                 [
                     html.Div([alert_grid(GRID), html.Div(id=EMPTY, className="alerts-empty")], className="alerts-list"),
-                    html.Aside(id=DETAIL, className="alerts-detail", **attrs({"aria-label": "Alert detail"})),
+                    _detail(can_act=may(current_viewer(), WRITE, "alerts")),
                 ],
                 className="alerts-split",
             ),
@@ -85,6 +87,14 @@ def layout(q: str = "", **_url: str) -> Component:
             dcc.Store(id=ANSWER),
         ],
         className="page fill alerts",
+    )
+
+
+def _detail(*, can_act: bool) -> Component:
+    return html.Aside(
+        [html.Div(id=DETAIL, className="alerts-detail-fill"), *([comment_box()] if can_act else [])],
+        className="alerts-detail",
+        **attrs({"aria-label": "Alert detail"}),
     )
 
 

@@ -64,6 +64,8 @@
   /* The cursor is a row id, not an index: new rows above do not move it. The address follows after a moment. */
   function put(node, options) {
     if (!node) return;
+    const draft = byId("alerts-comment");
+    if (draft && draft.value && node.id !== cursor) wf.props("alerts-comment", { value: "" });
     cursor = node.id;
     if (options && options.mark) marked.add(node.id);
     paint();
@@ -150,6 +152,7 @@
     if (!input || !input.value.trim() || !box) return;
     number += 1;
     wf.props("alerts-command", { data: { verb: "comment", ids: [Number(box.dataset.alert)], text: input.value.trim(), n: number } });
+    wf.props("alerts-comment", { value: "" });
   };
   wf.actions["alerts-chip"] = (chip) => {
     const facets = new URLSearchParams(location.search).getAll("f");

@@ -57,8 +57,6 @@ def alert_detail(
         children += [html.H3("Measured value"), picture]
     children += [*_cause(related), *_related(related, now)]
     children += [html.H3("Activity"), _timeline(entries, zone)]
-    if can_act:
-        children.append(_comment_box())
     return [html.Div(children, className="alerts-detail-body", tabIndex="0", **attrs({"data-alert": str(alert.id)}))]
 
 
@@ -179,7 +177,8 @@ def _timeline(entries: Sequence[TimelineEntry], zone: tzinfo) -> Component:
     return html.Ul(items, className="timeline")
 
 
-def _comment_box() -> Component:
+def comment_box() -> Component:
+    """Where one writes a comment; it stands outside the panel's content, so that news do not take the text away."""
     return html.Div(
         [
             html.Label("Comment", htmlFor="alerts-comment", className="sr"),
