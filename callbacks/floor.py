@@ -29,16 +29,19 @@ from app.ui.components.attributes import attrs
 from app.ui.components.chart import chart
 from app.ui.components.marks import bar, icon, severity_mark
 from app.ui.components.site_health import SiteHealth, site_health_strip
-from app.ui.components.states import nothing
+from app.ui.components.states import nothing, stale
 from app.ui.components.table import Column, table
 from app.ui.components.tile import Figure, Trend, tile
 from app.ui.errors import shown_in_panel
+from app.ui.urlstate import View
 from app.ui.zone import current_view
 from pages import floor as ids
 
 BUCKET_S: Final = 900
 TARGET_PCT: Final = 99.95
 MOST_ROLES: Final = 3
+# Devices are polled several times in this time.
+STALE_MS: Final = 120_000
 VERBS: Final = {
     "fired": "Started",
     "resolved": "Ended",
@@ -108,7 +111,10 @@ def show_traffic(search: str, _tick: Any, _refresh: Any) -> tuple[Component, str
         series.append(Line("7 days earlier", found.ts_ms, before, token("t3"), 1.2, dash="dot"))
     figure = lines(series, window=view.window, zone=view.zone, unit=scale.unit, legend=True)
     sentence = f"Total traffic is now {format_number(_last(found.total) * scale.factor)} {scale.unit}"
-    return chart("floor-traffic-chart", figure, label=sentence), f"{scale.unit}, sent by all interfaces"
+    drawn = chart("floor-traffic-chart", figure, label=sentence)
+    banner = _stale(found, view) if view.window.relative else None
+    whole = drawn if banner is None else html.Div([banner, drawn], className="floor-stale")
+    return whole, f"{scale.unit}, sent by all interfaces"
 
 
 @shown_in_panel("Could not load site health")
@@ -201,6 +207,16 @@ def register(dash_app: Dash) -> None:
     dash_app.callback(Output(ids.OPEN, "children"), live, refresh)(show_open)
     dash_app.callback(Output(ids.RECENT, "children"), live, refresh)(show_recent)
     dash_app.callback(Output(ids.SETUP, "children"), tick, refresh)(show_setup)
+
+
+def _stale(found: floor.Traffic, view: View) -> Component | None:
+    """Says so when the charts end because nothing new arrives."""
+    known = found.ts_ms[np.isfinite(found.total)]
+    newest = floor.newest_ms(current_viewer()) or (int(known[-1]) if len(known) else 0)
+    if now_ms() - newest <= STALE_MS:
+        return None
+    since = _moment(newest).astimezone(view.zone)
+    return stale(f"No new samples since {since:%d %b %H:%M} {view.zone_name}; what is shown ends there.")
 
 
 def _devices(viewer: Viewer) -> Figure:

@@ -18,7 +18,7 @@ from app.domain.labels import value_of
 from app.domain.samples import Float64s, Int64s, is_absent
 from app.domain.tenancy import READ, Viewer
 from app.domain.timerange import Window
-from app.promql.result import Matrix
+from app.promql.result import Matrix, Vector
 from app.queries import metrics
 from app.queries.course import course, joined
 from models.alerting import AlertEventRow, AlertRow
@@ -207,6 +207,16 @@ def traffic(viewer: Viewer, window: Window) -> Traffic:
     return Traffic(
         now.ts_ms, by_role, total, np.append(week_before, np.full(len(now.ts_ms) - len(before.ts_ms), np.nan))
     )
+
+
+def newest_ms(viewer: Viewer) -> int | None:
+    """When the newest poll was; None when there was none in the last hour."""
+    expr = "max(timestamp(snmp_up))"
+    found = _now(viewer, expr)
+    if len(found):
+        return int(found.values[0, 0] * 1000)
+    longer = metrics.query_instant(viewer, expr, at_ms=now_ms(), timeout_s=10, lookback_ms=3_600_000)
+    return int(longer.values[0] * 1000) if isinstance(longer, Vector) and len(longer) else None
 
 
 def site_states(viewer: Viewer) -> list[SiteState]:

@@ -48,5 +48,14 @@ SHORTCUTS: Final = (
         ),
     ),
     ("Go to", tuple((f"G {entry.key}", entry.title.lower()) for entry in NAVIGATION)),
-    ("View", (("D K", "kiosk on or off"), ("D T", "dark or light"), ("/", "filter"), ("Z", "undo the last zoom"))),
+    (
+        "View",
+        (
+            ("D K", "kiosk on or off"),
+            ("D T", "dark or light"),
+            ("/", "filter"),
+            ("Z", "undo the last zoom"),
+            ("1…6", "open a figure of the overview"),
+        ),
+    ),
 )

@@ -193,6 +193,12 @@
     if (box) { closePopover(); box.querySelector("summary").focus(); }
   });
 
+  /* A wall stays open for weeks: once a day it loads anew, if the server answers. */
+  setInterval(() => {
+    if (!document.documentElement.classList.contains("kiosk") || performance.now() < UNITS.d) return;
+    fetch("/healthz").then((response) => { if (response.ok) location.reload(); }, () => {});
+  }, 600000);
+
   setInterval(() => {
     const clock = byId("shell-clock");
     if (clock && document.documentElement.classList.contains("kiosk")) {
