@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import Screen, Site
+from tests.browser.seed import PASSWORD
 
 Make = Callable[..., Screen]
 
@@ -111,3 +112,19 @@ def test_nobody_is_shut_out_of_a_dialog(screen_of: Make, site: Site, section: st
     screen.page.keyboard.press("n")
     dialog_of(screen)
     assert screen.findings() == []
+
+
+def test_a_password_is_changed_and_a_wrong_one_is_said_in_the_form(screen_of: Make, site: Site) -> None:
+    screen = screen_of(site.cast.vera).open("/account")
+    page = screen.page
+    for current, new, says in (
+        ("not this one", "a brand new passphrase", "is not right"),
+        (PASSWORD, "short", "needs at least 12"),
+        (PASSWORD, "a brand new passphrase", "is changed"),
+        ("a brand new passphrase", PASSWORD, "is changed"),
+    ):
+        page.get_by_label("Present password").fill(current)
+        page.get_by_label("New password").fill(new)
+        page.get_by_role("button", name="Change password").click()
+        expect(page.get_by_role("alert").filter(has_text=says)).to_be_visible(timeout=20_000)
+        screen.settle()

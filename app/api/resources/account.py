@@ -78,14 +78,19 @@ def switch_tenant() -> ResponseReturnValue:
 
 @blueprint.post("/account/password")
 def change_password() -> ResponseReturnValue:
-    """Change the own password; ends all other sessions and renews this one."""
-    signed_in = actions.change_password(
-        current_viewer(),
-        current=request.form.get("current", ""),
-        new=request.form.get("new", ""),
-        address=client_address(),
-        user_agent=request.headers.get("User-Agent", ""),
-    )
+    """Change the own password; ends all other sessions and renews this one. A mistake goes back to the form."""
+    try:
+        signed_in = actions.change_password(
+            current_viewer(),
+            current=request.form.get("current", ""),
+            new=request.form.get("new", ""),
+            address=client_address(),
+            user_agent=request.headers.get("User-Agent", ""),
+        )
+    except InvalidInput as error:
+        if not request.accept_mimetypes.accept_html or "next" not in request.form:
+            raise
+        return redirect(f"/account?password={'current' if error.field == 'current' else 'new'}", code=303)
     return _go_on(signed_in)
 
 
