@@ -62,6 +62,8 @@ def test_the_floor_shows_the_network(screen_of: Make, site: Site) -> None:
     assert page.evaluate("() => window.Plotly.version") == "4.1.1"
     assert not page.evaluate("() => 'scattergl' in window.Plotly.PlotSchema.get().traces")
     assert page.title() == "Overview · Watchfloor"
+    page.keyboard.press("1")
+    page.wait_for_url("**/inventory?f=state:down")
 
 
 def test_another_tenant_sees_none_of_it(screen_of: Make, site: Site) -> None:
