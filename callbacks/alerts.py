@@ -18,10 +18,11 @@ from app.domain.alerting.alert import Alert, Severity
 from app.domain.alerting.state import State as AlertState
 from app.domain.tenancy import READ, WRITE, Viewer, may
 from app.domain.timerange import duration_ms
+from app.domain.units import format_age
 from app.errors import InvalidInput, WatchfloorError
 from app.figures.theme import token
 from app.figures.timeseries import Band, Line, lines
-from app.queries import alerts, triage, users
+from app.queries import alerts, rules, triage, users
 from app.queries.alerts import AlertFilter
 from app.queries.causes import related
 from app.ui import shell
@@ -31,7 +32,7 @@ from app.ui.components.attributes import attrs
 from app.ui.components.chart import chart
 from app.ui.components.marks import SEVERITY_WORDS, icon, severity_mark
 from app.ui.components.notices import notify
-from app.ui.components.states import no_match, nothing
+from app.ui.components.states import no_match, nothing, stale
 from app.ui.errors import explain, shown, shown_in_panel
 from app.ui.urlstate import Query
 from app.ui.zone import current_view
@@ -71,15 +72,21 @@ def filter_of(query: Query) -> AlertFilter:
 @guarded(READ, "alerts")
 def show_rows(
     search: str, _live: Any, _refresh: int, _answer: Any
-) -> tuple[list[dict[str, Any]], list[Component], str, Component | None]:
-    """The rows, the chips with their counts, the total, and what to say when there is no row."""
-    viewer, query = current_viewer(), Query.parse(search)
+) -> tuple[list[dict[str, Any]], list[Component], str, Component | None, Component | None]:
+    """The rows, the chips with their counts, the total, what an empty list says, and what late rules do."""
+    viewer, query, now = current_viewer(), Query.parse(search), utc_now()
     filters = filter_of(query)
-    rows = alert_rows(alerts.open_alerts(viewer, filters), utc_now())
+    rows = alert_rows(alerts.open_alerts(viewer, filters), now)
     counts = alerts.triage_counts(viewer)
     total = f"{counts['firing']:,} open, {counts['needs_action']:,} need action"
     empty = None if rows else _empty(query, filters, counts)
-    return rows, _chips(viewer, query, counts), total, empty
+    since = rules.late_since(viewer, now=now)
+    late = (
+        stale(f"Rules have not been evaluated for {format_age(since, now)}: the list may miss trouble.")
+        if since
+        else None
+    )
+    return rows, _chips(viewer, query, counts), total, empty, late
 
 
 @shown_in_panel("Could not open the alert")
@@ -151,6 +158,7 @@ def register(dash_app: Dash) -> None:
         Output(ids.CHIPS, "children"),
         Output(ids.TOTAL, "children"),
         Output(ids.EMPTY, "children"),
+        Output(ids.LATE, "children"),
         *changes,
     )(show_rows)
     dash_app.callback(Output(ids.DETAIL, "children"), *changes)(show_detail)

@@ -24,6 +24,7 @@ GRID: Final = "alerts-grid"
 CHIPS: Final = "alerts-chips"
 TOTAL: Final = "alerts-total"
 EMPTY: Final = "alerts-empty"
+LATE: Final = "alerts-late"  # says that rules stand still
 FILTER: Final = "alerts-filter"
 DETAIL: Final = "alerts-detail"
 COMMAND: Final = "alerts-command"  # what the keys ask for: {"verb", "ids", "n", ...}
@@ -62,6 +63,7 @@ def layout(q: str = "", **_url: str) -> Component:
                 ],
                 className="toolbar",
             ),
+            html.Div(id=LATE),
             html.Div(
                 [
                     html.Div([alert_grid(GRID), html.Div(id=EMPTY, className="alerts-empty")], className="alerts-list"),

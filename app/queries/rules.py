@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.auth.permissions import require
@@ -27,6 +27,8 @@ from models.session import tenant_session
 # A preview evaluates at most so often; over a longer time its steps are wider than the group's interval.
 MOST_STEPS: Final = 2000
 MOST_POINTS: Final = 4_000_000
+# A round that is late by less than this is no news.
+LATE_S: Final = 60
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,16 @@ def group(viewer: Viewer, group_id: int) -> StoredGroup:
     if not found:
         raise NotFound(f"There is no rule group {group_id}.")
     return found[0]
+
+
+def late_since(viewer: Viewer, *, now: datetime) -> datetime | None:
+    """Since when a group has not been evaluated although it was due at least four times; None when all are on time."""
+    require(viewer, READ, "alerts")
+    seen = func.coalesce(RuleGroupRow.evaluated_at, RuleGroupRow.created_at)
+    allowed = func.make_interval(0, 0, 0, 0, 0, 0, func.greatest(RuleGroupRow.interval_s * 4, LATE_S))
+    query = select(func.min(seen)).where(RuleGroupRow.tenant_id == viewer.tenant, seen + allowed < now)
+    with tenant_session(viewer.tenant) as session:
+        return session.scalar(query)
 
 
 def rule(viewer: Viewer, rule_id: int) -> StoredRule:

@@ -36,7 +36,7 @@ def rows(viewer: Viewer, search: str = "") -> list[dict[str, Any]]:
 
 def test_the_list_with_its_chips_and_counts(cast: Cast, rounds: Rounds) -> None:
     with acting(cast.vera):
-        found, chips, total, empty = alerts.show_rows("?view=open", None, 0, None)
+        found, chips, total, empty, _late = alerts.show_rows("?view=open", None, 0, None)
     assert {row["device"] for row in found} == {"r1", "r2"}
     assert {row["status"] for row in found} == {"new"}
     assert "Critical 2" in words(chips)

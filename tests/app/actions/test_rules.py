@@ -51,6 +51,15 @@ def test_the_starter_pack_is_installed_once(cast: Cast) -> None:
     assert queries.groups(cast.charlie) == []
 
 
+def test_rules_that_stand_still_are_told_of(cast: Cast) -> None:
+    rules.install_starter_pack(cast.acme)
+    assert queries.late_since(cast.vera, now=utc_now()) is None
+    since = queries.late_since(cast.vera, now=utc_now() + timedelta(minutes=2))
+    assert since is not None
+    assert since <= utc_now()
+    assert queries.late_since(cast.charlie, now=utc_now() + timedelta(minutes=2)) is None
+
+
 def test_a_changed_rule_keeps_its_alerts(cast: Cast, rounds: Rounds) -> None:
     rules.update_rule(cast.alice, rule_id(cast.alice, rounds), Rule("DeviceUnreachable", "snmp_up < 1", for_s=600))
     rounds.round(down("core-1"))
