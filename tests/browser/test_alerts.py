@@ -93,7 +93,7 @@ def test_the_detail_takes_comments_and_people(screen_of: Make, site: Site) -> No
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_nobody_is_shut_out_of_an_open_alert(screen_of: Make, site: Site, theme: str) -> None:
-    screen = screen_of(site.cast.alice, theme=theme).open("/alerts?view=open&sel=1")
+    screen = screen_of(site.cast.alice, theme=theme).open("/alerts?view=open&f=device:lon1-acc-04")
     expect(screen.page.locator("#alerts-detail h2")).to_contain_text("lon1-acc-04", timeout=20_000)
     screen.settle()
     assert screen.findings() == []

@@ -21,7 +21,7 @@ def test_from_the_list_to_a_device_with_keys(screen_of: Make, site: Site) -> Non
     for key in ("j", "j", "Enter"):
         page.keyboard.press(key)
     screen.until(lambda: page.url.split("?")[0].endswith("/inventory/fra1-acc-04")).settle()
-    assert page.title() == "fra1-acc-04 · Watchfloor"
+    screen.until(lambda: page.title() == "fra1-acc-04 · Watchfloor")
     expect(page.get_by_role("region", name="Traffic", exact=True).locator(".js-plotly-plot")).to_be_visible()
     page.keyboard.press("2")
     screen.until(lambda: "tab=interfaces" in page.url).settle()

@@ -21,6 +21,8 @@
       params.forEach((value, key) => parts.push(encode(key) + "=" + encode(value)));
       const search = parts.length ? "?" + parts.join("&") : "";
       if (search === location.search) return;
+      // Not idle until what the new address asks for had time to begin.
+      wf.busy.touched = performance.now();
       history[options && options.push ? "pushState" : "replaceState"](history.state, "", location.pathname + search + location.hash);
       // href too: Location pushes back the one it remembers when it differs from the address.
       wf.props("url", { search, href: location.href });
@@ -96,6 +98,7 @@
   /* Go to a page of ours without loading the frame again; a page with a grid first gets its script. */
   wf.go = async (href) => {
     await wf.needGrid(new URL(href, location.href).pathname);
+    wf.busy.touched = performance.now();
     history.pushState({}, "", href);
     window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
     window.scrollTo(0, 0);
