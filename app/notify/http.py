@@ -183,6 +183,7 @@ class _Pinned(httpcore.NetworkBackend):
         raise httpcore.ConnectError("no socket files")
 
     def sleep(self, seconds: float) -> None:
+        # httpcore's backend interface asks for it; nothing of ours calls it.
         time.sleep(seconds)
 
 
