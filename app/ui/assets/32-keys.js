@@ -26,6 +26,12 @@
 
   const isTyping = (target) => target && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
+  /* Does Space press what has the focus? A button of a dialog that closed this very moment still has it, unseen. */
+  const presses = (target) => {
+    const held = target.closest && target.closest("button,a,[role=button],[role=option],.ag-root");
+    return !!held && held.checkVisibility();
+  };
+
   document.addEventListener("keydown", (event) => {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if ((event.ctrlKey || event.metaKey) && key === "k") { event.preventDefault(); wf.actions.commands(); return; }
@@ -37,7 +43,7 @@
     }
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || event.defaultPrevented) return;
     if (document.querySelector("dialog[open],.mantine-Modal-content") || wf.cookie("watchfloor_keys") === "off") return;
-    if (event.key === " " && event.target.closest && event.target.closest("button,a,[role=button],[role=option],.ag-root")) return;
+    if (event.key === " " && presses(event.target)) return;
     if (chord) {
       const then = chord; chord = null; clearTimeout(chordTimer);
       event.preventDefault(); then(key); return;
