@@ -7,11 +7,11 @@ changes, and takes the path from the browser without asking who may see it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from dash import ClientsideFunction, Dash, Input, Output, State, html
 from dash.development.base_component import Component
@@ -25,7 +25,7 @@ from app.ui import shell
 from app.ui.errors import shown_as_page
 from app.ui.login import install_plain_pages
 from app.ui.static import ASSETS, Statics, install_static
-from app.ui.urlstate import Query
+from app.ui.urlstate import ZONE_COOKIE, Query
 
 THEME_COOKIE: Final = "watchfloor_theme"
 FONT: Final = "/assets/fonts/inter-5.3.0-latin.woff2"
@@ -35,6 +35,12 @@ GRID_SCRIPT: Final = re.compile(r'<script src="([^"]*/dash_ag_grid/[^"]*)"></scr
 TABLE_SCRIPT: Final = re.compile(r'<script src="[^"]*/dash_table/[^"]*"></script>\n?')
 # Pages that begin with charts: their library comes beside the other scripts, not after the first answer.
 CHART_PATHS: Final = ("/", "/explore")
+PLOTLY: Final = "vendor/plotly-cartesian-4.1.1.min.js"
+# For browsers of before 2018: a tenth of a second of scripts. What Dash does need of it is one small library.
+POLYFILL: Final = re.compile(r'<script src="[^"]*/deps/polyfill@[^"]*"></script>')
+REGENERATOR: Final = "vendor/regenerator-runtime-0.14.1.js"
+# Dash loads it when the first chart appears.
+GRAPH_SCRIPT: Final = "/_dash-component-suites/dash/dcc/async-graph.js"
 # What Dash asks for once its scripts have run; the server answers while they load.
 EARLY: Final = ("/_dash-layout", "/_dash-dependencies")
 INDEX: Final = """<!DOCTYPE html>
@@ -95,7 +101,10 @@ class Screens(Dash):
         self.layout = self.frame
 
     def frame(self) -> Any:
-        """The shell for whoever asks; pages come into it by callback."""
+        """The shell for whoever asks, with the page that the browser is at; later pages come by callback.
+
+        The browser's address is in the referrer, which our policy sends whole to ourselves.
+        """
         if g.get("viewer") is None:
             # Dash looks at the layout once at the first request of the process, which may be that of nobody.
             return html.Div()
@@ -106,7 +115,17 @@ class Screens(Dash):
             tenants=account.tenants(viewer),
             theme=_theme(),
             csrf=current_csrf_token(),
+            shown=self._shown(),
         )
+
+    def _shown(self) -> shell.Shown:
+        """The page at the address that this layout is asked from."""
+        came_from = urlsplit(request.referrer or "")
+        if came_from.netloc != request.host:
+            return shell.Shown()
+        search = f"?{came_from.query}" if came_from.query else ""
+        content, title, subtitle = _show_page(self, came_from.path, search)
+        return shell.Shown(content, title, subtitle, came_from.path, search)
 
     def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]  # Dash calls it by keyword
         """Dash's page with the theme set on <html>, our settings for the scripts, and no grid script."""
@@ -114,7 +133,7 @@ class Screens(Dash):
         has_charts = request.path in CHART_PATHS
         settings = {
             "data-charts-first": "yes" if has_charts else "",
-            "data-plotly": self.statics.url("vendor/plotly-cartesian-4.1.1.min.js"),
+            "data-plotly": self.statics.url(PLOTLY),
             "data-worker": self.statics.url("vendor/feed-worker.js"),
             "data-push-port": str(self.server.config.get("PUSH_PORT") or ""),
             "data-grid": " ".join(grid),
@@ -124,19 +143,25 @@ class Screens(Dash):
         if not self._is_grid_page(request.path):
             parts["scripts"] = GRID_SCRIPT.sub("", parts["scripts"])
         parts["scripts"] = TABLE_SCRIPT.sub("", parts["scripts"])
-        parts["metas"] += (
-            f'\n<meta name="watchfloor" content="screens" {attributes}>'
-            f'\n<script src="{self.statics.url("vendor/theme.js")}"></script>'
-            f'\n<link rel="preload" as="font" type="font/woff2" crossorigin href="{FONT}">'
-            + "".join(f'\n<link rel="preload" as="fetch" crossorigin href="{path}">' for path in EARLY)
-            + f'\n<link rel="preload" as="script" href="{settings["data-plotly"]}">' * has_charts
-        )
+        parts["scripts"] = POLYFILL.sub(f'<script src="{self.statics.url(REGENERATOR)}"></script>', parts["scripts"])
+        parts["metas"] += "".join(f"\n{line}" for line in self._head(attributes, has_charts))
         parts["favicon"] = f'<link rel="icon" type="image/svg+xml" href="{self.statics.url("vendor/icon.svg")}">'
         html_page: str = super().interpolate_index(**parts)  # type: ignore[no-untyped-call]  # Dash has no types here
         if g.get("viewer") is not None:
             dialogs = shell.dialogs(current_viewer(), paths=[page.path for page in self.pages])
             html_page = html_page.replace("<footer>", f"{dialogs}\n<footer>", 1)
         return html_page.replace('<html lang="en">', f'<html lang="en" data-mantine-color-scheme="{_theme()}">', 1)
+
+    def _head(self, attributes: str, has_charts: bool) -> Iterator[str]:
+        """The lines of <head> that are ours; what scripts will ask for is asked for beforehand."""
+        yield f'<meta name="watchfloor" content="screens" {attributes}>'
+        if not {THEME_COOKIE, ZONE_COOKIE} <= request.cookies.keys():
+            yield f'<script src="{self.statics.url("vendor/theme.js")}"></script>'
+        yield f'<link rel="preload" as="font" type="font/woff2" crossorigin href="{FONT}">'
+        for path in EARLY:
+            yield f'<link rel="preload" as="fetch" crossorigin href="{path}">'
+        for script in (self.statics.url(PLOTLY), GRAPH_SCRIPT) if has_charts else ():
+            yield f'<link rel="preload" as="script" href="{script}">'
 
     def _is_grid_page(self, path: str) -> bool:
         return any(page.needs_grid and page.pattern.fullmatch(path.rstrip("/") or "/") for page in self.pages)
@@ -201,6 +226,7 @@ def _register_shell(dash_app: Screens) -> None:
         Input(shell.URL, "pathname"),
         Input(shell.RELOAD, "data"),
         State(shell.URL, "search"),
+        prevent_initial_call=True,  # the first page comes with the frame; without one the address changes at once
     )(show_page)
     dash_app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash has no types here
         ClientsideFunction("shell", "show_address"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import dash_mantine_components as dmc
@@ -30,22 +31,41 @@ MANTINE = "shell-mantine"
 BADGE = "shell-alerts-badge"
 
 
-def shell(viewer: Viewer, *, paths: Sequence[str], tenants: Sequence[tuple[str, str]], theme: str, csrf: str) -> Any:
+@dataclass(frozen=True)
+class Shown:
+    """The page inside the frame, and the address it belongs to; without one the browser asks for it."""
+
+    content: Any = None
+    title: str = ""
+    subtitle: str = ""
+    pathname: str | None = None
+    search: str | None = None
+
+
+def shell(
+    viewer: Viewer,
+    *,
+    paths: Sequence[str],
+    tenants: Sequence[tuple[str, str]],
+    theme: str,
+    csrf: str,
+    shown: Shown,
+) -> Any:
     """The frame for `viewer`. `paths` are the pages that exist, `tenants` (name, title) those to switch to."""
     entries = _entries(viewer, paths)
     frame = html.Div(
         [
             html.A("Skip to content", href="#shell-content", className="skip"),
             _sidebar(viewer, entries, csrf),
-            _header(viewer, tenants, csrf),
-            html.Main(id=CONTENT, tabIndex="-1", **attrs({"aria-label": "Content"})),
+            _header(viewer, tenants, csrf, shown),
+            html.Main(shown.content, id=CONTENT, tabIndex="-1", **attrs({"aria-label": "Content"})),
             _bottom_bar(entries),
         ],
         id="shell",
         className="shell",
     )
     stores = [
-        dcc.Location(id=URL, refresh=False),
+        _location(shown),
         dcc.Store(id=RELOAD, data=0),
         dcc.Store(id=REFRESH, data=0),
         dcc.Store(id=LIVE, data={}),
@@ -57,6 +77,13 @@ def shell(viewer: Viewer, *, paths: Sequence[str], tenants: Sequence[tuple[str, 
         forceColorScheme=theme,
         theme=MANTINE_THEME,
     )
+
+
+def _location(shown: Shown) -> Component:
+    """Where we are: taken from the browser's address unless the page came with the frame."""
+    if shown.pathname is None:
+        return dcc.Location(id=URL, refresh=False)
+    return dcc.Location(id=URL, refresh=False, pathname=shown.pathname, search=shown.search)
 
 
 def dialogs(viewer: Viewer, *, paths: Sequence[str]) -> str:
@@ -153,7 +180,7 @@ def _menu_button(icon_name: str, words: str, action: str, key: str = "") -> Comp
     return html.Button(children, className="menu-item", type="button", **attrs({"data-action": action}))
 
 
-def _header(viewer: Viewer, tenants: Sequence[tuple[str, str]], csrf: str) -> Component:
+def _header(viewer: Viewer, tenants: Sequence[tuple[str, str]], csrf: str, shown: Shown) -> Component:
     search = html.Button(
         [icon("search"), html.Span("Search or run a command", className="grow"), key_cap("Ctrl K")],
         className="search",
@@ -175,10 +202,19 @@ def _header(viewer: Viewer, tenants: Sequence[tuple[str, str]], csrf: str) -> Co
         id="shell-theme",
         **attrs({"data-action": "theme", "aria-label": "Dark or light"}),
     )
-    title = html.Div([html.H1(id=TITLE), html.Span(id=SUBTITLE, className="subtitle")], className="title")
+    names = [html.H1(shown.title, id=TITLE), html.Span(shown.subtitle, id=SUBTITLE, className="subtitle")]
     clock = html.Span(className="clock kiosk-only", id="shell-clock", **attrs({"aria-hidden": "true"}))
     return html.Header(
-        [menu, title, search, _tenant(viewer, tenants, csrf), _range_picker(), clock, _live_state(), theme],
+        [
+            menu,
+            html.Div(names, className="title"),
+            search,
+            _tenant(viewer, tenants, csrf),
+            _range_picker(),
+            clock,
+            _live_state(),
+            theme,
+        ],
         className="topbar",
     )
 

@@ -208,4 +208,7 @@
       clock.textContent = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: safeZone() }).format(Date.now());
     }
   }, 1000);
+
+  // A browser that travelled: the server reads its zone from the cookie, which the first page ever sets.
+  setTimeout(() => wf.setCookie("watchfloor_zone", Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC"), 5000);
 })();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -72,6 +73,37 @@ def test_a_page_comes_through_its_own_guard(cast: Cast, valkey: Redis) -> None:
     assert answer["shell-title"]["children"] == "Explore"
     missing = ask_for(browser, "/no/such/page", "")
     assert missing["shell-title"]["children"] == "Not found"
+
+
+@pytest.mark.parametrize(
+    ("came_from", "title"),
+    [
+        ("http://localhost/explore?t=6h", "Explore"),
+        ("http://localhost/no/such/page", "Not found"),
+        ("https://evil.example/explore", ""),
+        ("", ""),
+    ],
+)
+def test_the_first_page_comes_with_the_frame(cast: Cast, valkey: Redis, came_from: str, title: str) -> None:
+    browser = Browser(make_server(), cast.vera)
+    layout = browser.get("/_dash-layout", headers={"Referer": came_from}).get_json()
+    parts = dict(named_parts(layout))
+    assert parts["shell-title"].get("children", "") == title
+    assert bool(parts["shell-content"].get("children")) == bool(title)
+    assert parts["url"].get("pathname") == (
+        came_from.removeprefix("http://localhost").partition("?")[0] if title else None
+    )
+
+
+def named_parts(part: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every component with an id, and its properties."""
+    if isinstance(part, list):
+        for each in part:
+            yield from named_parts(each)
+    elif isinstance(part, dict) and "props" in part:
+        if isinstance(part["props"].get("id"), str):
+            yield part["props"]["id"], part["props"]
+        yield from named_parts(part["props"].get("children"))
 
 
 def ask_for(browser: Browser, pathname: str, search: str) -> dict[str, Any]:
