@@ -85,6 +85,9 @@
       });
       const words = byId("shell-range-words"), zone = byId("shell-zone");
       if (words) words.textContent = rangeWords();
+      document.documentElement.dataset.inZone = wf.url.get("tz") || "utc";
+      const tab = document.querySelector(".tabs .current");
+      if (tab) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
       if (zone) zone.textContent = safeZone().replace(/^.*\//, "").replace("_", " ");
       document.title = (title || "Watchfloor") + (title ? " · Watchfloor" : "");
       document.documentElement.classList.toggle("kiosk", wf.url.get("kiosk") === "1");
