@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
+from dash import Dash, Input, Output, State, html, no_update
 from dash.development.base_component import Component
 
 from app.actions import alerts as actions
@@ -26,6 +26,7 @@ from app.queries import alerts, rules, triage, users
 from app.queries.alerts import AlertFilter
 from app.queries.causes import related
 from app.ui import shell
+from app.ui.clientside import in_browser
 from app.ui.components.alert_detail import alert_detail, explore_link
 from app.ui.components.alert_grid import alert_rows
 from app.ui.components.attributes import attrs
@@ -164,12 +165,8 @@ def register(dash_app: Dash) -> None:
     dash_app.callback(Output(ids.DETAIL, "children"), *changes)(show_detail)
     dash_app.callback(Output(ids.PEOPLE, "children"), Input(shell.URL, "pathname"))(show_people)
     dash_app.callback(Output(ids.ANSWER, "data"), Input(ids.COMMAND, "data"), prevent_initial_call=True)(run_command)
-    dash_app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash has no types here
-        ClientsideFunction("alerts", "filter"), Input(ids.FILTER, "value"), prevent_initial_call=True
-    )
-    dash_app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash has no types here
-        ClientsideFunction("alerts", "fit"), Input(ids.GRID, "rowData"), State(shell.URL, "search")
-    )
+    in_browser(dash_app, "alerts.filter", Input(ids.FILTER, "value"), prevent_initial_call=True)
+    in_browser(dash_app, "alerts.fit", Input(ids.GRID, "rowData"), State(shell.URL, "search"))
 
 
 def _act(viewer: Viewer, command: Mapping[str, Any]) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
+from dash import Dash, Input, Output, State, html, no_update
 from dash.development.base_component import Component
 
 from app.actions import devices as actions
@@ -25,6 +25,7 @@ from app.queries.device import Curves
 from app.queries.devices import DeviceFilter, device_health
 from app.queries.interfaces import interfaces
 from app.ui import shell
+from app.ui.clientside import in_browser
 from app.ui.components.chart import chart
 from app.ui.components.device_parts import device_head, device_tabs, ports_grid
 from app.ui.components.device_tables import alert_table, metric_list, neighbour_table, port_row
@@ -212,9 +213,7 @@ def register(dash_app: Dash) -> None:
         State(shell.REFRESH, "data"),
         prevent_initial_call=True,
     )(toggle_maintenance)
-    dash_app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash has no types here
-        ClientsideFunction("device", "fit"), Input(ids.PORTS, "rowData")
-    )
+    in_browser(dash_app, "device.fit", Input(ids.PORTS, "rowData"))
 
 
 def _health(viewer: Viewer, name: str) -> DeviceHealth:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
-from dash import ClientsideFunction, Dash, Input, Output, State, html
+from dash import Dash, Input, Output, State, html
 from dash.development.base_component import Component
 
 from app.auth.current import current_viewer
@@ -22,6 +22,7 @@ from app.figures.theme import faded, series_colour
 from app.figures.timeseries import Band, Line, lines
 from app.queries import explore
 from app.ui import shell
+from app.ui.clientside import in_browser
 from app.ui.components.attributes import attrs
 from app.ui.components.chart import chart
 from app.ui.components.states import nothing, stale
@@ -125,8 +126,9 @@ def register(dash_app: Dash) -> None:
     dash_app.callback(
         Output(ids.DOWNLOAD, "data"), Input(ids.CSV, "n_clicks"), State(shell.URL, "search"), prevent_initial_call=True
     )(save_csv)
-    dash_app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash has no types here
-        ClientsideFunction("explore", "pick"),
+    in_browser(
+        dash_app,
+        "explore.pick",
         Input(ids.METRIC, "value"),
         Input(ids.FUNCTION, "value"),
         Input(ids.FILTERS, "value"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
+from dash import Dash, Input, Output, State, html, no_update
 from dash.development.base_component import Component
 from msgspec import UNSET
 
@@ -22,6 +22,7 @@ from app.queries import credentials, inventory, sites
 from app.queries.devices import DeviceFilter, device_health, facets
 from app.queries.inventory import Load
 from app.ui import shell
+from app.ui.clientside import in_browser
 from app.ui.components.attributes import attrs
 from app.ui.components.marks import icon
 from app.ui.components.notices import notify
@@ -126,12 +127,8 @@ def register(dash_app: Dash) -> None:
         *[State(f"{ids.FORM}-{name}", "value") for name in ids.FIELDS],
         prevent_initial_call=True,
     )(add_device)
-    dash_app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash has no types here
-        ClientsideFunction("inventory", "filter"), Input(ids.FILTER, "value"), prevent_initial_call=True
-    )
-    dash_app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash has no types here
-        ClientsideFunction("inventory", "fit"), Input(ids.GRID, "rowData")
-    )
+    in_browser(dash_app, "inventory.filter", Input(ids.FILTER, "value"), prevent_initial_call=True)
+    in_browser(dash_app, "inventory.fit", Input(ids.GRID, "rowData"))
 
 
 def _fields(viewer: Viewer, form: dict[str, str], *, community: str) -> DeviceFields:

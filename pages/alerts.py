@@ -13,6 +13,7 @@ from app.domain.tenancy import READ, WRITE, may
 from app.ui.components.alert_detail import comment_box
 from app.ui.components.alert_grid import alert_grid
 from app.ui.components.attributes import attrs
+from app.ui.components.filter_box import filter_box
 from app.ui.components.marks import hints, icon
 
 PATH: Final = "/alerts"
@@ -45,15 +46,7 @@ def layout(q: str = "", **_url: str) -> Component:
                     html.Div(id=CHIPS, className="alerts-chips row wrap"),
                     html.Div(
                         [
-                            dcc.Input(
-                                id=FILTER,
-                                type="search",
-                                value=q,
-                                placeholder="Filter",
-                                debounce=0.25,
-                                autoComplete="off",
-                                className="alerts-filter",
-                            ),
+                            filter_box(FILTER, q, class_name="alerts-filter"),
                             html.Span(id="alerts-marked", className="tag hidden", role="status"),
                             html.Span(id=TOTAL, className="t3 num alerts-total"),
                         ],

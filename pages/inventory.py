@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
 from app.auth.current import current_viewer
 from app.auth.permissions import guarded
 from app.domain.tenancy import READ, WRITE, may
 from app.ui.components.attributes import attrs
+from app.ui.components.filter_box import filter_box
 from app.ui.components.forms import form_modal, select_field, text_field
 from app.ui.components.grid import grid, link_column, mono_column, number_column, text_column
 from app.ui.components.marks import hints, icon, key_cap
@@ -44,15 +45,7 @@ def layout(q: str = "", **_url: str) -> Component:
                     html.Div(id=CHIPS, className="row wrap"),
                     html.Div(
                         [
-                            dcc.Input(
-                                id=FILTER,
-                                type="search",
-                                value=q,
-                                placeholder="Filter",
-                                debounce=0.25,
-                                autoComplete="off",
-                                className="inventory-filter",
-                            ),
+                            filter_box(FILTER, q, class_name="inventory-filter"),
                             html.Span(id=TOTAL, className="t3 num"),
                             *([add] if can_add else []),
                         ],

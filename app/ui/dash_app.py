@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from dash import ClientsideFunction, Dash, Input, Output, State, html
+from dash import Dash, Input, Output, State, html
 from dash.development.base_component import Component
 from flask import Flask, g, request
 
@@ -22,6 +22,7 @@ from app.domain.tenancy import READ
 from app.errors import NotFound
 from app.queries import account
 from app.ui import shell
+from app.ui.clientside import in_browser
 from app.ui.errors import shown_as_page
 from app.ui.login import install_plain_pages
 from app.ui.static import ASSETS, Statics, install_static
@@ -228,8 +229,9 @@ def _register_shell(dash_app: Screens) -> None:
         State(shell.URL, "search"),
         prevent_initial_call=True,  # the first page comes with the frame; without one the address changes at once
     )(show_page)
-    dash_app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash has no types here
-        ClientsideFunction("shell", "show_address"),
+    in_browser(
+        dash_app,
+        "shell.show_address",
         Input(shell.URL, "pathname"),
         Input(shell.URL, "search"),
         Input(shell.TITLE, "children"),
