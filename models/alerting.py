@@ -70,6 +70,14 @@ class AlertRow(Base):
             postgresql_where=text("state <> 'resolved' or is_held"),
         ),
         Index("alerts_recent_idx", "tenant_id", "fired_at"),
+        Index(
+            "alerts_received_idx",
+            "tenant_id",
+            "source",
+            "fingerprint",
+            unique=True,
+            postgresql_where=text("source <> 'rule' and (state <> 'resolved' or is_held)"),
+        ),
     )
 
     # Not always generated: thousands that begin at once take their ids first and are written without asking back.
@@ -102,6 +110,8 @@ class AlertRow(Base):
     assigned_name: Mapped[str] = mapped_column(server_default="")
     snoozed_until: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default="1")
+    source: Mapped[str] = mapped_column(server_default="rule")  # rule | alertmanager
+    ends_at: Mapped[datetime | None]  # of one that others raise: when it ends unless they send it again
 
 
 class AlertEventRow(Base):

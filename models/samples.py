@@ -112,11 +112,27 @@ class RejectedSampleRow(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
     at: Mapped[Created]
+    agent: Mapped[str] = mapped_column(server_default="")  # the name of the token that sent them
     source: Mapped[str]
     reason: Mapped[str]
     count: Mapped[int]
     position: Mapped[int]  # of the first of them in the request
     request_id: Mapped[str]
+
+
+class RejectedCountRow(Base):
+    """How much was refused, by the minutes of `bucket`; the bucket of 1970 holds the sum of all time."""
+
+    __tablename__ = "rejected_counts"
+    __table_args__ = (PrimaryKeyConstraint("tenant_id", "bucket", "agent", "source", "reason"),)
+
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    bucket: Mapped[datetime]
+    agent: Mapped[str]
+    source: Mapped[str]
+    reason: Mapped[str]  # a word of app.domain.refusals
+    samples: Mapped[int] = mapped_column(BigInteger)
+    requests: Mapped[int] = mapped_column(BigInteger)
 
 
 class MetricMetadataRow(Base):
