@@ -24,12 +24,14 @@ class Job:
 
 DRAIN: Final = Job("workers.drain.drain", "ingest", 120)
 EVALUATE: Final = Job("workers.evaluate.evaluate_group", "rules", 60)
+EXPIRE: Final = Job("workers.expire.expire", "rules", 60)
+FORGET: Final = Job("workers.forget.forget", "default", 300)
 DELIVER: Final = Job("workers.notify.deliver", "notify", 60)
 DISCOVER: Final = Job("workers.discover.discover", "default", 300)
 RETAIN: Final = Job("workers.retain.retain", "default", 300)
 SWEEP: Final = Job("workers.sweep.sweep", "default", 60)
 
-JOBS: Final = (DRAIN, EVALUATE, DELIVER, DISCOVER, RETAIN, SWEEP)
+JOBS: Final = (DRAIN, EVALUATE, DELIVER, DISCOVER, RETAIN, SWEEP, EXPIRE, FORGET)
 
 
 def enqueue(job: Job, **ids: int | str) -> None:

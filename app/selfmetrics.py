@@ -16,6 +16,10 @@ REQUESTS = Counter("watchfloor_http_requests_total", "Requests answered.", ["met
 REQUEST_SECONDS = Histogram("watchfloor_http_request_seconds", "Time to answer.", ["route"], buckets=SECONDS)
 SAMPLES_ACCEPTED = Counter("watchfloor_samples_accepted_total", "Samples that are durable.", ["source"])
 SAMPLES_REJECTED = Counter("watchfloor_samples_rejected_total", "Samples that were refused.", ["reason"])
+REQUESTS_REFUSED = Counter(
+    "watchfloor_ingest_refused_total", "Ingest requests that were refused whole.", ["source", "reason"]
+)
+EVENTS_ACCEPTED = Counter("watchfloor_events_accepted_total", "Events that are durable.")
 SAMPLES_STORED = Counter("watchfloor_samples_stored_total", "Samples written to the store.")
 STREAM_ENTRIES = Gauge(
     "watchfloor_stream_entries", "Entries not stored yet.", ["shard"], multiprocess_mode="mostrecent"

@@ -11,42 +11,53 @@ from numpy.typing import NDArray
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app import clock, selfmetrics
+from app.domain.refusals import TOO_MANY_NEW, refusal_of
 from app.domain.samples import TOO_NEW, TOO_OLD, Accepted, Batch, Int64s, Rejection, Window, outside, rejections
 from app.domain.tenancy import TenantId
-from app.errors import Forbidden, Unavailable
-from app.tsdb.catalog import AT_LIMIT, series_places
-from app.tsdb.tenants import describe_metrics, record_rejected, tenant_limits
-from ingest import limits, stream
+from app.errors import Forbidden, Overloaded, Unavailable
+from app.tsdb.catalog import series_places
+from app.tsdb.refused import Sender, record_rejected
+from app.tsdb.tenants import TenantLimits, describe_metrics, tenant_limits
+from ingest import limits, refused, stream
 
 log = logging.getLogger(__name__)
 
-KINDS: Final = {TOO_OLD: "too old", TOO_NEW: "too new", AT_LIMIT: "series limit"}
+# When a series that is one too many for this minute may come again.
+NEW_SERIES_RETRY_S: Final = 10
 
 
 def accept(
-    tenant: TenantId, batch: Batch, *, source: str, request_id: str, idempotency_key: str | None = None
+    tenant: TenantId,
+    batch: Batch,
+    *,
+    source: str,
+    request_id: str,
+    agent: str = "",
+    idempotency_key: str | None = None,
 ) -> Accepted:
     """Make the good samples of a batch durable and say which were not taken, and why.
 
-    `source` names the sender's protocol. When this returns, the samples survive the death of every process. A batch
-    with an `idempotency_key` that was answered before gets the same answer and is not stored again.
+    `source` names the sender's protocol, `agent` the token it came with. When this returns, the samples survive the
+    death of every process. A batch with an `idempotency_key` that was answered before gets the same answer and is not
+    stored again. With `retry_after_s` in the answer the sender may repeat the batch for what was not taken.
     Raises Overloaded when the tenant is over its quota, Unavailable when a server of ours is away; then nothing
     is known to be stored and the sender repeats the whole batch, which does no harm.
     """
     if idempotency_key and (answer := stream.remembered(tenant, idempotency_key)):
         return msgspec.json.decode(answer, type=Accepted)
+    sender = Sender(agent, source, request_id)
     try:
         limit = tenant_limits(tenant)
-        if limit.is_closed:
-            raise Forbidden("the tenant is closed")
-        limits.take(tenant, len(batch), samples_per_s=limit.samples_per_s)
-        places, reasons = series_places(tenant, batch.keys)
+        take(tenant, sender, len(batch), limit)
+        places, reasons = series_places(tenant, batch.keys, limit.series)
     except (OperationalError, InterfaceError) as error:
         raise Unavailable("the database") from error
     of_sample = places[batch.series]
     good, rejected = _sort_out(batch, of_sample, reasons, limit.window(clock.now_ms()))
-    accepted = Accepted(int(np.count_nonzero(good)), [*batch.rejected, *rejected])
+    retry_after_s = NEW_SERIES_RETRY_S if TOO_MANY_NEW in reasons.values() else 0
+    accepted = Accepted(int(np.count_nonzero(good)), [*batch.rejected, *rejected], retry_after_s)
     chosen = slice(None) if accepted.count == len(batch) else good
+    is_final = idempotency_key is not None and not retry_after_s
     stream.append(
         tenant,
         of_sample[chosen],
@@ -54,11 +65,22 @@ def accept(
         values=batch.values[chosen],
         source=source,
         request_id=request_id,
-        remember=(idempotency_key, msgspec.json.encode(accepted)) if idempotency_key else None,
+        remember=(idempotency_key, msgspec.json.encode(accepted)) if idempotency_key and is_final else None,
     )
     _count(accepted, source)
-    _note(tenant, batch, accepted, source=source, request_id=request_id)
+    _note(tenant, batch, accepted, sender)
     return accepted
+
+
+def take(tenant: TenantId, sender: Sender, samples: int, limit: TenantLimits) -> None:
+    """Take so many samples (or alerts, or events) from the tenant's budget; raises Overloaded, or Forbidden."""
+    if limit.is_closed:
+        raise Forbidden("the tenant is closed")
+    try:
+        limits.take(tenant, samples, samples_per_s=limit.samples_per_s, burst_s=limit.burst_s)
+    except Overloaded as error:
+        refused.note(tenant, sender, error, samples=samples)
+        raise
 
 
 def _sort_out(
@@ -89,14 +111,15 @@ def _count(accepted: Accepted, source: str) -> None:
     selfmetrics.SAMPLES_ACCEPTED.labels(source).inc(accepted.count)
     for rejection in accepted.rejected:
         # The reason itself may hold what the sender wrote, and a counter's labels must be few.
-        selfmetrics.SAMPLES_REJECTED.labels(KINDS.get(rejection.reason, "malformed")).inc(rejection.count)
+        selfmetrics.SAMPLES_REJECTED.labels(refusal_of(rejection.reason)).inc(rejection.count)
 
 
-def _note(tenant: TenantId, batch: Batch, accepted: Accepted, *, source: str, request_id: str) -> None:
+def _note(tenant: TenantId, batch: Batch, accepted: Accepted, sender: Sender) -> None:
     """Keep what was refused, and what came along about metrics. The samples are safe: a failure here is no failure."""
+    refused.write_due()
     try:
         describe_metrics(tenant, batch.metadata)
         if accepted.rejected:
-            record_rejected(tenant, accepted.rejected, source=source, request_id=request_id)
+            record_rejected(tenant, accepted.rejected, sender)
     except (OperationalError, InterfaceError) as error:
         log.warning("could not note a request's particulars", extra={"tenant": tenant, "reason": str(error.orig)})

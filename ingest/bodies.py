@@ -16,19 +16,22 @@ from app.errors import DecodeError, TooLarge, UnknownContentType
 from ingest.limits import MOST_BODY_BYTES, MOST_PLAIN_BYTES
 
 
-def plain_body(request: Request, *, encodings: frozenset[str], default: str) -> bytes:
+def plain_body(request: Request, *, encodings: frozenset[str], default: str, most_bytes: int = 0) -> bytes:
     """The decompressed body; `default` is what a request without Content-Encoding means.
+
+    `most_bytes` is what the tenant may send at once; 0 leaves it to the limit for everybody.
 
     Raises UnknownContentType for an encoding that is not among `encodings`, TooLarge, or DecodeError.
     """
     encoding = request.headers.get("Content-Encoding", "").strip().lower() or default
     if encoding not in encodings:
         raise UnknownContentType(f"content encoding {encoding} is not one of {', '.join(sorted(encodings))}")
-    request.max_content_length = MOST_BODY_BYTES
+    most = min(most_bytes or MOST_BODY_BYTES, MOST_BODY_BYTES)
+    request.max_content_length = most
     try:
         body = request.get_data(cache=False)
     except RequestEntityTooLarge:
-        raise TooLarge(f"the body is larger than {MOST_BODY_BYTES} bytes") from None
+        raise TooLarge(f"the body is larger than {most} bytes") from None
     return decompress(body, encoding, MOST_PLAIN_BYTES)
 
 

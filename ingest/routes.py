@@ -6,88 +6,64 @@ Our own routes answer errors as RFC 9457, which app/api/problems.py does; the co
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Final
 
 from flask import Blueprint, Response, jsonify, request
 
-from app import clock
+from app import clock, selfmetrics
+from app.actions import events as event_actions
+from app.actions import received_alerts
 from app.auth.current import current_request_id, current_viewer
-from app.domain.samples import Accepted, Batch
-from app.domain.tenancy import Scope, Viewer
-from app.errors import Forbidden, Overloaded, Unavailable, UnknownContentType, WatchfloorError
-from ingest.accept import accept
+from app.domain.samples import Accepted, Batch, Rejection
+from app.errors import Overloaded, UnknownContentType
+from app.tsdb.refused import record_rejected
+from app.tsdb.tenants import tenant_limits
+from ingest import answers
+from ingest.accept import accept, take
+from ingest.answers import MOST_ERRORS, sender_of, sends
 from ingest.bodies import plain_body
-from ingest.protocols import influx, native, otlp, otlp_answers
+from ingest.protocols import alertmanager, events, influx, json_forms, otlp, otlp_answers
 from ingest.protocols import remote_write as v1
 from ingest.protocols import remote_write2 as v2
 
 blueprint = Blueprint("ingest", __name__)
 
-MOST_ERRORS: Final = 100
 JSON_ENCODINGS: Final = frozenset({"identity", "gzip", "zstd"})
 REMOTE_WRITE_ENCODINGS: Final = frozenset({"snappy", "zstd", "gzip"})
 DECODERS: Final = {v1.MESSAGE: v1.decode, v2.MESSAGE: v2.decode}
 WRITTEN: Final = "X-Prometheus-Remote-Write"
 LONGEST_IDEMPOTENCY_KEY: Final = 255
 
-View = Callable[[], Response]
-
-
-def sends_samples(view: View) -> View:
-    """Decorate an ingest view: only a token with the scope `ingest` gets in, never a person."""
-
-    @wraps(view)
-    def checked() -> Response:
-        viewer = current_viewer()
-        if viewer.scopes is None or Scope.INGEST not in viewer.scopes:
-            raise Forbidden("sending samples needs an API token with the scope ingest")
-        return view()
-
-    checked.guarded = ("ingest", "samples")  # type: ignore[attr-defined]  # functions take attributes; mypy does not know
-    return checked
-
-
-def plain_errors(view: View) -> View:
-    """Decorate a view whose senders expect errors as text."""
-
-    @wraps(view)
-    def answered() -> Response:
-        try:
-            return view()
-        except WatchfloorError as error:
-            response = _plain(error.status, str(error))
-            if isinstance(error, (Overloaded, Unavailable)):
-                response.headers["Retry-After"] = str(error.retry_after_s)
-            return response
-
-    return answered
-
 
 @blueprint.post("/api/v1/ingest")
-@sends_samples
+@sends(json_forms.OURS)
 def ingest() -> Response:
-    """Our own JSON, rows or columns: 202 with what was taken and what was not."""
-    if request.mimetype not in ("application/json", ""):
-        raise UnknownContentType(f"content type {request.mimetype} is not application/json")
-    batch = native.decode(plain_body(request, encodings=JSON_ENCODINGS, default="identity"))
-    response = jsonify(_told(_accept(current_viewer(), batch, source=native.PROTOCOL)))
+    """Our own JSON, rows or columns, and what Telegraf and collectd send: 202 with what was taken and what was not."""
+    _check_json()
+    batch, source = json_forms.decode(_body(), precision=request.args.get("precision", ""))
+    accepted = _accepted(batch, source)
+    _ask_to_repeat(accepted)
+    response = jsonify(answers.told(accepted))
     response.status_code = 202
     return response
 
 
 @blueprint.post("/api/v1/write")
-@sends_samples
-@plain_errors
+@sends(v1.PROTOCOL, answers.plain)
 def remote_write() -> Response:
     """Prometheus remote write 1.0 and 2.0: 204, or the status that makes its senders do the right thing."""
     decode = _remote_write_decoder()
-    decoded = decode(plain_body(request, encodings=REMOTE_WRITE_ENCODINGS, default="snappy"))
-    accepted = _accept(current_viewer(), decoded.batch, source=v1.PROTOCOL)
-    refusals = [f"time series {r.index}: {r.reason}" for r in accepted.rejected[:MOST_ERRORS]]
+    decoded = decode(_body(REMOTE_WRITE_ENCODINGS, default="snappy"))
+    accepted = _accepted(decoded.batch, v1.PROTOCOL)
+    refusals = [f"time series {each.index}: {each.reason}" for each in accepted.rejected[:MOST_ERRORS]]
     if decoded.histograms:
         refusals.append(f"{decoded.histograms} native histograms: not supported")
-    response = _plain(400, "\n".join(refusals)) if refusals else Response(status=204)
+        histograms = Rejection(-1, "native histograms: not supported", decoded.histograms)
+        record_rejected(current_viewer().tenant, [histograms], sender_of(current_viewer(), v1.PROTOCOL))
+    status = 429 if accepted.retry_after_s else 400
+    response = answers.plain(status, "\n".join(refusals)) if refusals else Response(status=204)
+    if accepted.retry_after_s:
+        response.headers["Retry-After"] = str(accepted.retry_after_s)
     if decode is v2.decode:
         response.headers[f"{WRITTEN}-Samples-Written"] = str(accepted.count)
         response.headers[f"{WRITTEN}-Histograms-Written"] = "0"
@@ -97,39 +73,77 @@ def remote_write() -> Response:
 
 @blueprint.post("/api/v2/write")
 @blueprint.post("/write")
-@sends_samples
-@plain_errors
+@sends(influx.PROTOCOL, answers.influx)
 def influx_write() -> Response:
     """InfluxDB line protocol of version 1 and 2: 204, or 400 with the lines that were not taken."""
-    body = plain_body(request, encodings=JSON_ENCODINGS, default="identity")
-    batch = influx.decode(body, precision=request.args.get("precision", ""), now_ms=clock.now_ms())
-    accepted = _accept(current_viewer(), batch, source=influx.PROTOCOL)
+    batch = influx.decode(_body(), precision=request.args.get("precision", ""), now_ms=clock.now_ms())
+    accepted = _accepted(batch, influx.PROTOCOL)
+    _ask_to_repeat(accepted)
     if not accepted.rejected:
         return Response(status=204)
-    return _plain(400, "\n".join(f"line {r.index + 1}: {r.reason}" for r in accepted.rejected[:MOST_ERRORS]))
+    lines = [f"line {each.index + 1}: {each.reason}" for each in accepted.rejected[:MOST_ERRORS]]
+    written = f"{accepted.count} written, dropped={accepted.rejected_count}"
+    return answers.influx(400, "\n".join([f"partial write: {written}", *lines]))
 
 
 @blueprint.post("/v1/metrics")
-@sends_samples
+@sends(otlp.PROTOCOL, answers.otlp)
 def otlp_metrics() -> Response:
     """OpenTelemetry metrics: 200, with a partial success when something was refused, in the form of the request."""
-    is_json = request.mimetype == "application/json"
-    try:
-        if not is_json and request.mimetype != v1.CONTENT_TYPE:
-            raise UnknownContentType(f"content type {request.mimetype} is neither JSON nor protobuf")
-        body = plain_body(request, encodings=JSON_ENCODINGS, default="identity")
-        batch = otlp.decode_json(body) if is_json else otlp.decode_protobuf(body)
-        accepted = _accept(current_viewer(), batch, source=otlp.PROTOCOL)
-    except WatchfloorError as error:
-        content = otlp_answers.status(error.status, str(error), is_json=is_json)
-        response = Response(content, status=error.status)
-        if isinstance(error, (Overloaded, Unavailable)):
-            response.headers["Retry-After"] = str(error.retry_after_s)
-    else:
-        reasons = "; ".join(sorted({rejection.reason for rejection in accepted.rejected}))[:1000]
-        response = Response(otlp_answers.answer(accepted.rejected_count, reasons, is_json=is_json))
-    response.content_type = "application/json" if is_json else v1.CONTENT_TYPE
+    if not answers.is_json() and request.mimetype != answers.PROTOBUF:
+        raise UnknownContentType(f"content type {request.mimetype} is neither JSON nor protobuf")
+    batch = otlp.decode_json(_body()) if answers.is_json() else otlp.decode_protobuf(_body())
+    accepted = _accepted(batch, otlp.PROTOCOL)
+    _ask_to_repeat(accepted)
+    reasons = "; ".join(sorted({each.reason for each in accepted.rejected}))[:1000]
+    points = len({each.index for each in accepted.rejected})  # a histogram is one point and many samples
+    return answers.otlp_form(otlp_answers.answer(points, reasons, is_json=answers.is_json()))
+
+
+@blueprint.post("/api/v2/alerts")
+@sends(alertmanager.PROTOCOL, answers.alertmanager)
+def alertmanager_alerts() -> Response:
+    """Alertmanager's alerts: 200; 400 names those that were not taken, the others are."""
+    _check_json()
+    viewer = current_viewer()
+    decoded = alertmanager.decode(_body(), now=clock.utc_now())
+    sender = sender_of(viewer, alertmanager.PROTOCOL)
+    take(viewer.tenant, sender, len(decoded.alerts), tenant_limits(viewer.tenant))
+    rejected = [*decoded.rejected, *received_alerts.receive(viewer, decoded.alerts, now=clock.utc_now())]
+    if not rejected:
+        return Response(status=200)
+    record_rejected(viewer.tenant, rejected, sender)
+    return answers.alertmanager(400, "; ".join(f"alert {each.index}: {each.reason}" for each in rejected[:MOST_ERRORS]))
+
+
+@blueprint.post("/api/v1/events")
+@sends(events.PROTOCOL)
+def ingest_events() -> Response:
+    """Events: 202 with what was taken and what was not."""
+    _check_json()
+    viewer = current_viewer()
+    limit = tenant_limits(viewer.tenant)
+    decoded = events.decode(_body(), window=limit.window(clock.now_ms()))
+    sender = sender_of(viewer, events.PROTOCOL)
+    take(viewer.tenant, sender, len(decoded.events), limit)
+    event_actions.add(viewer, decoded.events, agent=sender.agent)
+    selfmetrics.EVENTS_ACCEPTED.inc(len(decoded.events))
+    if decoded.rejected:
+        record_rejected(viewer.tenant, decoded.rejected, sender)
+    response = jsonify(answers.told(Accepted(len(decoded.events), decoded.rejected)))
+    response.status_code = 202
     return response
+
+
+def _check_json() -> None:
+    if request.mimetype not in ("application/json", ""):
+        raise UnknownContentType(f"content type {request.mimetype} is not application/json")
+
+
+def _body(encodings: frozenset[str] = JSON_ENCODINGS, default: str = "identity") -> bytes:
+    """The body within the tenant's limit."""
+    most_bytes = tenant_limits(current_viewer().tenant).most_body_bytes
+    return plain_body(request, encodings=encodings, default=default, most_bytes=most_bytes)
 
 
 def _remote_write_decoder() -> Callable[[bytes], v1.Decoded]:
@@ -140,23 +154,20 @@ def _remote_write_decoder() -> Callable[[bytes], v1.Decoded]:
     return DECODERS[message]
 
 
-def _plain(status: int, text: str) -> Response:
-    return Response(text + "\n", status=status, content_type="text/plain; charset=utf-8")
-
-
-def _accept(viewer: Viewer, batch: Batch, *, source: str) -> Accepted:
+def _accepted(batch: Batch, source: str) -> Accepted:
+    viewer = current_viewer()
     return accept(
         viewer.tenant,
         batch,
         source=source,
         request_id=current_request_id(),
+        agent=sender_of(viewer, source).agent,
         idempotency_key=request.headers.get("Idempotency-Key", "")[:LONGEST_IDEMPOTENCY_KEY] or None,
     )
 
 
-def _told(accepted: Accepted) -> dict[str, object]:
-    errors = [
-        {"index": rejection.index, "reason": rejection.reason, "count": rejection.count}
-        for rejection in accepted.rejected[:MOST_ERRORS]
-    ]
-    return {"accepted": accepted.count, "rejected": accepted.rejected_count, "errors": errors}
+def _ask_to_repeat(accepted: Accepted) -> None:
+    """The good samples are stored; what is over the budget of new series is taken when the sender repeats it all."""
+    if accepted.retry_after_s:
+        reasons = sorted({each.reason for each in accepted.rejected})
+        raise Overloaded("; ".join(reasons)[:1000], retry_after_s=accepted.retry_after_s)

@@ -23,7 +23,7 @@ class TenantRow(Base):
     samples_per_s: Mapped[int] = mapped_column(server_default="200000")
     active_series: Mapped[int] = mapped_column(server_default="2000000")
     burst_s: Mapped[int] = mapped_column(server_default="30")  # seconds of its rate that a tenant may send at once
-    new_series_per_min: Mapped[int] = mapped_column(server_default="60000")
+    new_series_per_min: Mapped[int] = mapped_column(server_default="300000")
     most_labels: Mapped[int] = mapped_column(server_default="64")
     most_name_chars: Mapped[int] = mapped_column(server_default="256")
     most_value_chars: Mapped[int] = mapped_column(server_default="4096")

@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.exc import DBAPIError
 
 from app import clock, jobs
-from app.actions import evaluations, notifications
+from app.actions import evaluations, notifications, received_alerts
 from app.runtime.process import close_process, open_process, run_until_stopped
 from app.settings import Settings
 from app.valkey import valkey
@@ -64,11 +64,18 @@ def deliver_due_messages() -> int:
     return notifications.enqueue_due(clock.utc_now())
 
 
+def expire_due_alerts() -> int:
+    """Queue the tenants with alerts from outside that nobody has sent again."""
+    return received_alerts.enqueue_expired(clock.utc_now())
+
+
 SCHEDULE: Final[Sequence[Timed]] = (
     Timed("evaluate", 1, evaluate_due_groups),
     Timed("deliver", 2, deliver_due_messages),
+    Timed("expire", 5, expire_due_alerts),
     Timed("sweep", 2, queue_once(jobs.SWEEP)),
     Timed("retain", 3600, queue_once(jobs.RETAIN)),
+    Timed("forget", 3600, queue_once(jobs.FORGET)),
 )
 
 

@@ -106,7 +106,7 @@ def record_transitions(
             if transition.after is not None:
                 saved.append(_Saved(_apply(tenant, item, transition, row, at), transition))
     session.flush()
-    _insert(session, [item.row for item in saved if item.row.id is None])
+    insert_alerts(session, [item.row for item in saved if item.row.id is None])
     changes, deliveries = _follow_up(session, tenant, saved, at=at, now=now)
     return News([*gone, *changes], deliveries)
 
@@ -147,6 +147,18 @@ def add_events(session: Session, events: Sequence[dict[str, Any]]) -> None:
     """Write lines into timelines; thousands at once cost little, as nothing is read back."""
     if events:
         session.execute(insert(AlertEventRow), events)
+
+
+def insert_alerts(session: Session, rows: Sequence[AlertRow]) -> None:
+    """Write new alerts; the rows get their ids but do not belong to the session."""
+    if not rows:
+        return
+    _place(session, rows)
+    ids = session.scalars(text("select nextval('alerts_id_seq') from generate_series(1, :n)"), {"n": len(rows)})
+    for row, row_id in zip(rows, ids, strict=True):
+        row.id = row_id
+    names = [column.key for column in inspect(AlertRow).columns if column.key in vars(rows[0])]
+    session.execute(insert(AlertRow), [{name: getattr(row, name) for name in names} for row in rows])
 
 
 def _known_rows(session: Session, rule_ids: Sequence[int]) -> dict[int, dict[str, AlertRow]]:
@@ -226,18 +238,6 @@ def _differs(row: AlertRow, instance: Instance) -> bool:
         instance.summary,
         dict(instance.annotations),
     )
-
-
-def _insert(session: Session, rows: Sequence[AlertRow]) -> None:
-    """Write new alerts; the rows get their ids but do not belong to the session."""
-    if not rows:
-        return
-    _place(session, rows)
-    ids = session.scalars(text("select nextval('alerts_id_seq') from generate_series(1, :n)"), {"n": len(rows)})
-    for row, row_id in zip(rows, ids, strict=True):
-        row.id = row_id
-    names = [column.key for column in inspect(AlertRow).columns if column.key in vars(rows[0])]
-    session.execute(insert(AlertRow), [{name: getattr(row, name) for name in names} for row in rows])
 
 
 def _place(session: Session, rows: Sequence[AlertRow]) -> None:

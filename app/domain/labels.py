@@ -81,6 +81,18 @@ LONGEST_NAME = 256
 LONGEST_VALUE = 4096
 
 
+@dataclass(frozen=True)
+class LabelLimits:
+    """What the labels of one series may be at most; names and values in characters."""
+
+    labels: int = MOST_LABELS
+    name_chars: int = LONGEST_NAME
+    value_chars: int = LONGEST_VALUE
+
+
+WIDEST = LabelLimits()
+
+
 def encode_labels(labels: Labels) -> bytes:
     """The key of a series: its labels as the concatenated protobuf `Label` messages of remote write.
 
@@ -117,28 +129,28 @@ def decode_labels(key: bytes) -> Labels:
     return tuple(pairs)
 
 
-def check_labels(labels: Labels) -> str | None:
+def check_labels(labels: Labels, limits: LabelLimits = WIDEST) -> str | None:
     """Why a series with these labels cannot be taken, in a few words; None when it can.
 
     Names and values are any UTF-8 without NUL, as Prometheus 3 has it; the metric's name is required.
     """
     names = [name for name, _ in labels]
-    if len(labels) > MOST_LABELS:
-        return f"more than {MOST_LABELS} labels"
+    if len(labels) > limits.labels:
+        return f"more than {limits.labels} labels"
     if len(set(names)) < len(names):
         return "the same label twice"
     if not value_of(labels, METRIC):
         return "no metric name"
-    return next((reason for name, value in labels if (reason := _fault_of(name, value))), None)
+    return next((reason for name, value in labels if (reason := _fault_of(name, value, limits))), None)
 
 
-def _fault_of(name: str, value: str) -> str | None:
+def _fault_of(name: str, value: str, limits: LabelLimits) -> str | None:
     if not name:
         return "a label without a name"
-    if len(name) > LONGEST_NAME:
-        return f"a label name longer than {LONGEST_NAME} characters"
-    if len(value) > LONGEST_VALUE:
-        return f"a label value longer than {LONGEST_VALUE} characters"
+    if len(name) > limits.name_chars:
+        return f"a label name longer than {limits.name_chars} characters"
+    if len(value) > limits.value_chars:
+        return f"a label value longer than {limits.value_chars} characters"
     # jsonb cannot hold it, and no exporter means it.
     return "a NUL character in a label" if "\0" in name or "\0" in value else None
 

@@ -81,10 +81,14 @@ class Batch:
 
 @dataclass(frozen=True)
 class Accepted:
-    """What became of a batch: `count` samples are durable, the others are told of."""
+    """What became of a batch: `count` samples are durable, the others are told of.
+
+    `retry_after_s` above 0: some of the others would be taken after so many seconds.
+    """
 
     count: int
     rejected: Sequence[Rejection] = field(default_factory=tuple)
+    retry_after_s: int = 0
 
     @property
     def rejected_count(self) -> int:

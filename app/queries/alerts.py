@@ -188,6 +188,8 @@ def alert_of(row: AlertRow) -> Alert:
         assigned_name=row.assigned_name,
         snoozed_until=row.snoozed_until,
         version=row.version,
+        source=row.source,
+        ends_at=row.ends_at,
     )
 
 

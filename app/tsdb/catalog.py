@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice, repeat
 from threading import Lock
 
@@ -15,16 +16,27 @@ import numpy as np
 from sqlalchemy import text
 
 from app import clock
-from app.domain.labels import METRIC, Labels, check_labels, decode_labels, encode_labels, labels_of, value_of
+from app.domain.labels import (
+    METRIC,
+    WIDEST,
+    LabelLimits,
+    Labels,
+    check_labels,
+    decode_labels,
+    encode_labels,
+    labels_of,
+    value_of,
+)
+from app.domain.refusals import AT_LIMIT, TOO_MANY_NEW
 from app.domain.samples import Int64s
 from app.domain.tenancy import TenantId
 from app.errors import DecodeError
+from app.tsdb.buckets import draw
 from models.session import generation, tenant_connection
 
 # A place is one integer: group * 256 + slot. A group has at most 240 slots (migration 0002 says why).
 SLOTS_BITS = 8
 SLOTS_PER_GROUP = 240
-AT_LIMIT = "the tenant is at its limit of series"
 
 # How many new series one statement registers: bounds the time that the tenant's lock is held.
 REGISTER_AT_ONCE = 5_000
@@ -33,10 +45,26 @@ FULL_S = 5.0
 LONGEST_GROUP_KEY = 300
 
 _LOAD = text("select key, group_id::bigint * 256 + slot as place from series where tenant_id = :tenant")
+# Uses series_key_idx.
+_LOOK_UP = text(
+    "select s.key, s.group_id::bigint * 256 + s.slot as place from unnest(cast(:keys as bytea[])) k(key)"
+    " join series s on s.tenant_id = :tenant and sha256(s.key) = sha256(k.key)"
+)
 _REGISTER = text(
     "select * from watchfloor_register_series(:tenant, cast(:keys as bytea[]), cast(:labels as text[]),"
     " cast(:groups as text[]))"
 )
+
+
+@dataclass(frozen=True)
+class SeriesBudget:
+    """What a tenant's new series may be; None for `new_per_min` is no bound (its limit of series always holds)."""
+
+    labels: LabelLimits = WIDEST
+    new_per_min: int | None = None
+
+
+UNBOUND = SeriesBudget()
 
 # (generation of the database, tenant) -> series key -> place.
 _known: dict[tuple[int, TenantId], dict[bytes, int]] = {}
@@ -44,16 +72,18 @@ _full_s: dict[tuple[int, TenantId], float] = {}
 _loading = Lock()
 
 
-def series_places(tenant: TenantId, keys: Sequence[bytes]) -> tuple[Int64s, dict[int, str]]:
-    """The place of each series, registering those that are new.
+def series_places(
+    tenant: TenantId, keys: Sequence[bytes], budget: SeriesBudget = UNBOUND
+) -> tuple[Int64s, dict[int, str]]:
+    """The place of each series, registering those that are new as far as the budget goes.
 
     Answers places (k,) int64, -1 where the series cannot be taken, and the reasons for those by index.
-    One round trip for all unknown keys of a request.
+    Two round trips for all unknown keys of a request.
     """
     known = _places_of(tenant)
     places = np.fromiter(map(known.get, keys, repeat(-1)), np.int64, len(keys))
     unknown = np.flatnonzero(places < 0).tolist()
-    return (places, _resolve(tenant, known, keys, places, unknown)) if unknown else (places, {})
+    return (places, _resolve(tenant, keys, places, unknown=unknown, budget=budget)) if unknown else (places, {})
 
 
 def preload(tenants: Sequence[TenantId]) -> None:
@@ -97,9 +127,10 @@ def _forget_other_databases(current: int) -> None:
 
 
 def _resolve(
-    tenant: TenantId, known: dict[bytes, int], keys: Sequence[bytes], places: Int64s, unknown: list[int]
+    tenant: TenantId, keys: Sequence[bytes], places: Int64s, *, unknown: list[int], budget: SeriesBudget
 ) -> dict[int, str]:
     """Fill in the places of the keys that this process has not met; answers the reasons of those that stay out."""
+    known = _places_of(tenant)
     reasons: dict[int, str] = {}
     canonical: dict[int, bytes] = {}
     fresh: dict[bytes, Labels] = {}
@@ -109,22 +140,43 @@ def _resolve(
         except DecodeError as error:
             reasons[index] = f"malformed labels: {error.why}"
             continue
-        if reason := check_labels(labels):
+        if reason := check_labels(labels, budget.labels):
             reasons[index] = reason
             continue
         canonical[index] = key = encode_labels(labels)
         if key not in known:
             fresh[key] = labels
-    if fresh and not _is_full(tenant):
-        _register(tenant, known, fresh)
+    refused = _take_in(tenant, known, fresh, budget) if fresh else AT_LIMIT
     for index, key in canonical.items():
         place = known.get(key)
         if place is None:
-            reasons[index] = AT_LIMIT
+            reasons[index] = refused
         else:
             # Not kept under a key that is not canonical: a sender could write one series in endlessly many ways.
             places[index] = place
     return reasons
+
+
+def _take_in(tenant: TenantId, known: dict[bytes, int], fresh: dict[bytes, Labels], budget: SeriesBudget) -> str:
+    """Learn the places of these series, registering those that no process has met; answers why any stay out."""
+    if _is_full(tenant):
+        return AT_LIMIT
+    _learn(tenant, known, fresh)
+    new = {key: labels for key, labels in fresh.items() if key not in known}
+    granted = len(new)
+    if new and budget.new_per_min is not None:
+        rate = budget.new_per_min
+        granted = draw(f"quota:series:{tenant}", per_s=rate / 60, capacity=rate, wanted=len(new), needed=1).granted
+    if granted:
+        _register(tenant, known, dict(islice(new.items(), granted)))
+    return TOO_MANY_NEW if granted < len(new) else AT_LIMIT
+
+
+def _learn(tenant: TenantId, known: dict[bytes, int], fresh: dict[bytes, Labels]) -> None:
+    """The places that other processes registered meanwhile."""
+    with tenant_connection(tenant) as connection:
+        rows = connection.execute(_LOOK_UP, {"tenant": tenant, "keys": list(fresh)}).all()
+    known.update((row.key, row.place) for row in rows)
 
 
 def _register(tenant: TenantId, known: dict[bytes, int], fresh: dict[bytes, Labels]) -> None:

@@ -1,41 +1,30 @@
-"""What a tenant may send, what was refused, and what its senders say about metrics."""
+"""What a tenant may send, and what its senders say about metrics."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from threading import Lock
 
 from sqlalchemy import text
 
 from app import clock
-from app.domain.samples import Metadata, Rejection, Window
+from app.domain.labels import LabelLimits
+from app.domain.samples import Metadata, Window
 from app.domain.tenancy import TenantId
+from app.tsdb.catalog import UNBOUND, SeriesBudget
 from models.session import generation, tenant_connection
 
 # How long a process goes on with the limits it has read: a change in Admin shows after so many seconds.
 LIMITS_AGE_S = 10.0
-# How many rows a tenant keeps in rejected_samples.
-REJECTED_KEPT = 1_000
-MOST_REASONS = 20
 # What a tenant can have told about metrics, and how long a help text is kept.
 MOST_DESCRIBED = 20_000
 LONGEST_TEXT = 1_000
 
 _LIMITS = text(
-    "select accept_from, accept_late_s, accept_ahead_s, samples_per_s, closed_at from tenants where id = :tenant"
-)
-_REJECT = text(
-    "insert into rejected_samples (tenant_id, source, reason, count, position, request_id)"
-    " values (:tenant, :source, :reason, :count, :position, :request_id)"
-)
-# Uses rejected_samples_newest_idx from its end.
-_TRIM = text(
-    "delete from rejected_samples where tenant_id = :tenant and id <= (select id from rejected_samples"
-    " where tenant_id = :tenant order by id desc offset :kept limit 1)"
+    "select accept_from, accept_late_s, accept_ahead_s, samples_per_s, burst_s, new_series_per_min, most_labels,"
+    " most_name_chars, most_value_chars, most_body_bytes, closed_at from tenants where id = :tenant"
 )
 _DESCRIBE = text(
     "insert into metric_metadata (tenant_id, metric, kind, help, unit)"
@@ -55,6 +44,9 @@ class TenantLimits:
     accept_ahead_s: int
     samples_per_s: int
     is_closed: bool
+    burst_s: int = 30
+    most_body_bytes: int = 0
+    series: SeriesBudget = UNBOUND
 
     def window(self, now_ms: int) -> Window:
         """The times that the tenant accepts at `now_ms`."""
@@ -77,21 +69,6 @@ def tenant_limits(tenant: TenantId) -> TenantLimits:
         limits = _load_limits(tenant)
         _limits[name] = (now, limits)
     return limits
-
-
-def record_rejected(tenant: TenantId, rejected: Sequence[Rejection], *, source: str, request_id: str) -> None:
-    """Keep what was refused in a request, one row for each reason; the oldest of the tenant go."""
-    rows: dict[str, dict[str, object]] = {}
-    counts: Counter[str] = Counter()
-    for rejection in rejected:
-        counts[rejection.reason] += rejection.count
-        rows.setdefault(rejection.reason, {"position": rejection.index, "reason": rejection.reason})
-    with tenant_connection(tenant) as connection:
-        for reason, row in islice(rows.items(), MOST_REASONS):
-            connection.execute(
-                _REJECT, {"tenant": tenant, "source": source, "request_id": request_id, "count": counts[reason], **row}
-            )
-        connection.execute(_TRIM, {"tenant": tenant, "kept": REJECTED_KEPT})
 
 
 def describe_metrics(tenant: TenantId, metadata: Sequence[Metadata]) -> None:
@@ -121,4 +98,15 @@ def _load_limits(tenant: TenantId) -> TenantLimits:
         row = connection.execute(_LIMITS, {"tenant": tenant}).one_or_none()
     if row is None:
         return TenantLimits(None, 0, 0, 1, is_closed=True)
-    return TenantLimits(row.accept_from, row.accept_late_s, row.accept_ahead_s, row.samples_per_s, bool(row.closed_at))
+    return TenantLimits(
+        accept_from=row.accept_from,
+        accept_late_s=row.accept_late_s,
+        accept_ahead_s=row.accept_ahead_s,
+        samples_per_s=row.samples_per_s,
+        is_closed=row.closed_at is not None,
+        burst_s=row.burst_s,
+        most_body_bytes=row.most_body_bytes,
+        series=SeriesBudget(
+            LabelLimits(row.most_labels, row.most_name_chars, row.most_value_chars), row.new_series_per_min
+        ),
+    )

@@ -28,6 +28,10 @@ FURTHEST_MS: Final = 9_000_000_000_000
 MOST_ITEMS: Final = 500_000
 
 
+class OtherForm(DecodeError):
+    """JSON that is neither rows nor columns, and may be another agent's."""
+
+
 class Row(msgspec.Struct):
     """One sample."""
 
@@ -119,7 +123,9 @@ def _decode_loosely(body: bytes) -> Batch:
 
 
 def _check_form(read: Body | LooseBody) -> None:
-    if (read.samples is None) == (read.series is None):
+    if read.samples is None and read.series is None:
+        raise OtherForm(PROTOCOL, "body", "needs either samples or series")
+    if read.samples is not None and read.series is not None:
         raise DecodeError(PROTOCOL, "body", "needs either samples or series")
     if len(read.samples or read.series or ()) > MOST_ITEMS:
         raise TooLarge(f"the body has more than {MOST_ITEMS} items")

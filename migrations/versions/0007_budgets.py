@@ -19,7 +19,7 @@ MOMENT = postgresql.TIMESTAMP(timezone=True)
 NOW = sa.text("now()")
 BUDGETS = (
     ("burst_s", 30),
-    ("new_series_per_min", 60_000),
+    ("new_series_per_min", 300_000),
     ("most_labels", 64),
     ("most_name_chars", 256),
     ("most_value_chars", 4_096),

@@ -39,6 +39,7 @@ NEEDS_NO_VIEWER = {
     "app.actions.account.sign_in",
     "app.actions.evaluations.enqueue_due_groups",
     "app.actions.notifications.enqueue_due",
+    "app.actions.received_alerts.enqueue_expired",
     "app.queries.devices.all_tenants",
 }
 FIRST_PARAMETERS = {"viewer", "tenant"}

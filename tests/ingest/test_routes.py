@@ -17,7 +17,7 @@ from app.domain.labels import Matcher, MatchOp
 from app.domain.tenancy import Scope, TenantId
 from app.tsdb import tenants
 from app.tsdb.reader import Reader
-from ingest import bodies, limits, stream
+from ingest import bodies, limits, refused, stream
 from models.session import platform_session, tenant_connection
 from models.tenants import TenantRow
 from tests.factories.browser import make_server, token_for
@@ -35,6 +35,7 @@ WRITTEN = "X-Prometheus-Remote-Write-{}-Written"
 @pytest.fixture
 def client(cast: Cast, valkey: Redis) -> FlaskClient:
     limits._purses.clear()
+    refused.forget()
     return make_server().test_client()
 
 
@@ -262,7 +263,11 @@ def test_influx_lines_that_are_refused_are_told(client: FlaskClient, sender: dic
     lines = f"cpu,device=core-1 idle=99.5 {now_ms()}\ncpu idle= {now_ms()}\ncpu idle=1 1"
     answer = client.post("/write?precision=ms", data=lines, headers=sender)
     assert answer.status_code == 400
-    assert answer.text.splitlines() == ["line 2: a field without a value", "line 3: older than the tenant accepts"]
+    told = answer.json["error"].splitlines()
+    assert told[0] == "partial write: 1 written, dropped=2"
+    assert told[1:] == ["line 2: a field without a value", "line 3: older than the tenant accepts"]
+    answer = client.post("/api/v2/write?precision=ms", data=lines, headers=sender)
+    assert (answer.status_code, answer.json["code"]) == (400, "invalid")
     assert stored(cast.acme, "cpu_idle") == [99.5]
     assert client.post("/write?precision=days", data=lines, headers=sender).status_code == 400
 

@@ -81,6 +81,8 @@ class Alert:
     assigned_name: str
     snoozed_until: datetime | None
     version: int
+    source: str = "rule"  # or the protocol by which others sent it
+    ends_at: datetime | None = None  # when it ends unless it is sent again
 
     @property
     def since(self) -> datetime:

@@ -1,0 +1,20 @@
+"""Once in an hour: events and counts of refusals past their terms go."""
+
+from __future__ import annotations
+
+import logging
+
+from app.actions import events
+from app.clock import utc_now
+from app.queries.devices import all_tenants
+from app.tsdb import refused
+
+log = logging.getLogger(__name__)
+
+
+def forget() -> None:
+    """Job: delete old events and old counts of every tenant."""
+    now = utc_now()
+    for tenant in all_tenants():
+        gone = events.forget(tenant, now=now), refused.forget(tenant, now=now)
+        log.info("forgotten", extra={"tenant": tenant, "events": gone[0], "counts": gone[1]})
