@@ -31,7 +31,13 @@ COLUMNS = [
 ]
 LIMITS = (
     ("samples_per_s", "Samples per second", "Above it: 429"),
+    ("burst_s", "Burst (seconds)", "So much of the rate may come at once"),
     ("active_series", "Active series", "New ones above it are refused"),
+    ("new_series_per_min", "New series a minute", "Above it: 429"),
+    ("most_labels", "Labels of a series", "At most 64"),
+    ("most_name_chars", "Label name (characters)", "At most 256"),
+    ("most_value_chars", "Label value (characters)", "At most 4,096"),
+    ("most_body_bytes", "Body of a request (bytes)", "As sent; above it: 413"),
     ("raw_retention_days", "Raw samples kept (days)", ""),
     ("accept_late_s", "Accept late (seconds)", "Older samples are refused"),
     ("accept_ahead_s", "Accept ahead (seconds)", "For clocks that run fast"),

@@ -17,6 +17,7 @@ from app.actions.rules import install_starter_pack
 from app.auth.permissions import require
 from app.clock import utc_now
 from app.domain.access import Tenant
+from app.domain.labels import LONGEST_NAME, LONGEST_VALUE, MOST_LABELS
 from app.domain.tenancy import ADMIN, WRITE, TenantId, Viewer
 from app.errors import Conflict, InvalidInput, NotFound
 from app.queries.tenants import tenant_of
@@ -30,6 +31,12 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "accept_ahead_s": (0, 86_400),
     "samples_per_s": (1, 100_000_000),
     "active_series": (1, 1_000_000_000),
+    "burst_s": (1, 3600),
+    "new_series_per_min": (1, 1_000_000_000),
+    "most_labels": (1, MOST_LABELS),
+    "most_name_chars": (1, LONGEST_NAME),
+    "most_value_chars": (1, LONGEST_VALUE),
+    "most_body_bytes": (1_024, 32 * 1024 * 1024),
     "raw_retention_days": (1, 3650),
 }
 

@@ -22,6 +22,12 @@ class Tenant:
     accept_ahead_s: int
     samples_per_s: int
     active_series: int
+    burst_s: int
+    new_series_per_min: int
+    most_labels: int
+    most_name_chars: int
+    most_value_chars: int
+    most_body_bytes: int
     raw_retention_days: int
     created_at: datetime
     closed_at: datetime | None

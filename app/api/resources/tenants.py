@@ -36,6 +36,12 @@ class TenantChange(msgspec.Struct, forbid_unknown_fields=True):
     accept_ahead_s: int | msgspec.UnsetType = msgspec.UNSET
     samples_per_s: int | msgspec.UnsetType = msgspec.UNSET
     active_series: int | msgspec.UnsetType = msgspec.UNSET
+    burst_s: int | msgspec.UnsetType = msgspec.UNSET
+    new_series_per_min: int | msgspec.UnsetType = msgspec.UNSET
+    most_labels: int | msgspec.UnsetType = msgspec.UNSET
+    most_name_chars: int | msgspec.UnsetType = msgspec.UNSET
+    most_value_chars: int | msgspec.UnsetType = msgspec.UNSET
+    most_body_bytes: int | msgspec.UnsetType = msgspec.UNSET
     raw_retention_days: int | msgspec.UnsetType = msgspec.UNSET
 
 
