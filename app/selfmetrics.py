@@ -6,6 +6,8 @@ Every process of a machine adds up in files below PROMETHEUS_MULTIPROC_DIR (set 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from prometheus_client.values import MutexValue, ValueClass
 
@@ -41,6 +43,26 @@ def exposition() -> bytes:
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no types here
         return bytes(generate_latest(registry))
     return bytes(generate_latest())
+
+
+def refusals(tenant: str, rows: Sequence[tuple[str, str, str, int, int]]) -> bytes:
+    """One tenant's counters of refusals, for that tenant's own eyes: (agent, source, reason, samples, requests)."""
+    names = (
+        ("watchfloor_tenant_samples_rejected_total", "Samples of the tenant that were refused."),
+        ("watchfloor_tenant_requests_refused_total", "Requests of the tenant with something refused."),
+    )
+    lines = []
+    for place, (name, about) in enumerate(names):
+        lines += [f"# HELP {name} {about}", f"# TYPE {name} counter"]
+        for agent, source, reason, *counts in rows:
+            labels = {"tenant": tenant, "agent": agent, "source": source, "reason": reason}
+            written = ",".join(f'{label}="{_escaped(value)}"' for label, value in labels.items())
+            lines.append(f"{name}{{{written}}} {counts[place]}")
+    return ("\n".join(lines) + "\n").encode() if rows else b""
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
 def _is_shared() -> bool:

@@ -6,6 +6,10 @@ import msgspec
 from flask import Blueprint, Flask, Response, current_app, g, request
 
 from app import clock, selfmetrics
+from app.api.guard import client_address
+from app.auth.tokens import secret_in, viewer_for_token
+from app.domain.tenancy import READ, may
+from app.queries import ingest
 from app.runtime.readiness import Readiness
 
 blueprint = Blueprint("health", __name__)
@@ -29,8 +33,19 @@ def readyz() -> Response:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """The program's own counters in Prometheus's text form."""
-    return Response(selfmetrics.exposition(), content_type=selfmetrics.CONTENT_TYPE)
+    """The program's own counters in Prometheus's text form; a token sees its own tenant's refusals besides."""
+    return Response(selfmetrics.exposition() + _refusals(), content_type=selfmetrics.CONTENT_TYPE)
+
+
+def _refusals() -> bytes:
+    """What was refused of the asking tenant's samples, by agent, protocol and reason."""
+    secret = secret_in(request.authorization)
+    if secret is None:
+        return b""
+    viewer = viewer_for_token(secret, client_address())
+    if not may(viewer, READ, "ingest"):
+        return b""
+    return selfmetrics.refusals(viewer.tenant_name, ingest.ever(viewer.tenant))
 
 
 def measure(server: Flask) -> None:

@@ -44,6 +44,7 @@ SECTIONS: Final = (
     Section("rules", "Rules", "What raises an alert", "siren", "New rule"),
     Section("channels", "Channels", "Who is told, and how", "bell", "New channel"),
     Section("credentials", "Credentials", "What devices ask for; stored sealed", "lock", "New credential"),
+    Section("ingest", "Ingest", "What senders sent that was not taken, and why", "inbox"),
     Section("audit", "Audit", "Who changed what, as a chain that shows tampering", "scroll-text"),
     Section("tenants", "Tenants", "Customers of this installation", "building-2", "New tenant", ADMIN),
 )

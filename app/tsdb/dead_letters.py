@@ -1,0 +1,125 @@
+"""The entries of the stream that could not be stored, each tenant's own: shown, sent through again, or thrown away.
+
+ingest/stream.py buries them. Here is known of an entry what its header says first: whose it is and how much it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+import msgspec
+from redis.exceptions import RedisError
+
+from app.domain.tenancy import TenantId
+from app.errors import NotFound, Unavailable
+from app.valkey import valkey
+
+STREAM: Final = "ingest:{shard}"
+DEAD: Final = "ingest:dead:{shard}"
+MOST_SHARDS: Final = 64
+# The newest of each shard that are looked at.
+LOOKED_AT: Final = 1_000
+_UNKNOWN: Final = (0, 0, 0, 0, 0, 0, "", "")
+
+# KEYS: dead letters, stream. ARGV: the entry. Answers how many were sent through again: one, or none that is there.
+_REPLAY: Final = """
+local found = redis.call('xrange', KEYS[1], ARGV[1], ARGV[1])
+if #found == 0 then return 0 end
+local fields = {}
+for place = 1, #found[1][2], 2 do
+    if found[1][2][place] ~= 'reason' then
+        fields[#fields + 1] = found[1][2][place]
+        fields[#fields + 1] = found[1][2][place + 1]
+    end
+end
+redis.call('xadd', KEYS[2], '*', unpack(fields))
+return redis.call('xdel', KEYS[1], ARGV[1])
+"""
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """One entry that could not be stored; `id` is its shard and its number there."""
+
+    id: str
+    at: datetime
+    source: str
+    samples: int
+    request_id: str
+    reason: str
+
+
+def letters(tenant: TenantId) -> list[DeadLetter]:
+    """The dead letters of a tenant, the newest first."""
+    try:
+        pipe = valkey().pipeline(transaction=False)
+        for shard in range(MOST_SHARDS):
+            pipe.xrevrange(DEAD.format(shard=shard), count=LOOKED_AT)
+        replies: list[Any] = pipe.execute()
+    except RedisError as error:
+        raise Unavailable("the ingest stream") from error
+    found = [
+        _letter(shard, entry_id.decode(), fields)
+        for shard, entries in enumerate(replies)
+        for entry_id, fields in entries
+        if _header(fields)[1] == tenant
+    ]
+    return sorted(found, key=lambda letter: letter.at, reverse=True)
+
+
+def replay(tenant: TenantId, letter_id: str) -> None:
+    """Send an entry through the stream again; raises NotFound when the tenant has no such dead letter."""
+    shard, entry_id = _find(tenant, letter_id)
+    names = [DEAD.format(shard=shard), STREAM.format(shard=shard)]
+    if not _ask(lambda: valkey().eval(_REPLAY, 2, *names, entry_id)):
+        raise NotFound(f"There is no dead letter {letter_id}.")
+
+
+def discard(tenant: TenantId, letter_id: str) -> None:
+    """Throw an entry away; raises NotFound when the tenant has no such dead letter."""
+    shard, entry_id = _find(tenant, letter_id)
+    if not _ask(lambda: valkey().xdel(DEAD.format(shard=shard), entry_id)):
+        raise NotFound(f"There is no dead letter {letter_id}.")
+
+
+def _find(tenant: TenantId, letter_id: str) -> tuple[int, str]:
+    shard, _, entry_id = letter_id.partition(":")
+    parts = entry_id.split("-")
+    is_id = len(parts) == 2 and all(part.isascii() and part.isdigit() and len(part) < 20 for part in [shard, *parts])
+    if not is_id or int(shard) >= MOST_SHARDS:
+        raise NotFound("There is no such dead letter.")
+    found: Any = _ask(lambda: valkey().xrange(DEAD.format(shard=int(shard)), entry_id, entry_id))
+    if not found or _header(found[0][1])[1] != tenant:
+        raise NotFound(f"There is no dead letter {letter_id}.")
+    return int(shard), entry_id
+
+
+def _ask(call: Any) -> Any:
+    try:
+        return call()
+    except RedisError as error:
+        raise Unavailable("the ingest stream") from error
+
+
+def _letter(shard: int, entry_id: str, fields: dict[bytes, bytes]) -> DeadLetter:
+    header = _header(fields)
+    return DeadLetter(
+        id=f"{shard}:{entry_id}",
+        at=datetime.fromtimestamp(int(entry_id.partition("-")[0]) / 1000, UTC),
+        source=str(header[6]),
+        samples=int(cast(int, header[2])),
+        request_id=str(header[7]),
+        reason=fields.get(b"reason", b"").decode(errors="replace"),
+    )
+
+
+def _header(fields: dict[bytes, bytes]) -> Sequence[object]:
+    """version, tenant, samples, packed, checksum, accepted, source, request id; of nobody when it is unreadable."""
+    try:
+        header: Any = msgspec.msgpack.decode(fields.get(b"h", b""))
+    except msgspec.DecodeError:
+        return _UNKNOWN
+    return header if isinstance(header, list) and len(header) >= len(_UNKNOWN) else _UNKNOWN
