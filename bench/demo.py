@@ -17,7 +17,7 @@ from app.demo.history import Progress
 from app.demo.mib import IF_ENTRY, IFX_ENTRY, Mib
 from app.demo.seed import POLL_INTERVAL_S
 from app.demo.simulator import Simulation
-from ingest import stream
+from ingest import shards, stream
 from ingest.snmp import codec
 from tests.factories.stack import Stack, running_stack
 
@@ -40,7 +40,7 @@ def _history(stack: Stack) -> list[dict[str, Any]]:
     _verb(stack, "seed")
     begun = time.monotonic()
     _verb(stack, "history")
-    stored = stack.tend(300, until=lambda: not any(stream.waiting(shard) for shard in range(stream.SHARDS)))
+    stored = stack.tend(300, until=lambda: not any(stream.waiting(shard) for shard in range(shards.DEFAULT)))
     seconds = time.monotonic() - begun
     assert stored, "the history was not stored within five minutes"
     progress = msgspec.json.decode((stack.home.root / "demo" / "history.json").read_bytes(), type=Progress)

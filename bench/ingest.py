@@ -6,48 +6,51 @@ load generator is this process and is not. Series are known beforehand, as they 
 
 from __future__ import annotations
 
-import http.client
 import json
-import struct
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-import cramjam
 import numpy as np
+import psutil
 import psycopg
 
-from app.domain.labels import Labels, Matcher, MatchOp, encode_labels, labels_of, length
+from app.domain.labels import Matcher, MatchOp, encode_labels, labels_of
 from app.domain.tenancy import TenantId
+from app.tsdb.catalog import series_places
 from app.tsdb.reader import Reader
-from ingest import stream
+from bench.bodies import (
+    JSON,
+    LINES,
+    PER_BODY,
+    REMOTE_WRITE,
+    SERIES,
+    SERIES_OF_DEVICE,
+    STEP_MS,
+    Body,
+    column_bodies,
+    labels_of_series,
+    line_bodies,
+    remote_bodies,
+    remote_requests,
+)
+from bench.sending import Sender
+from ingest import shards
 from tests.factories.stack import Stack, running_stack
 
-DEVICES, PORTS = 64, 20
-METRICS = [
-    "ifHCInOctets",
-    "ifHCOutOctets",
-    "ifHCInUcastPkts",
-    "ifHCOutUcastPkts",
-    "ifInErrors",
-    "ifOutDiscards",
-    "ifOperStatus",
-    "ifSpeed",
-]
-SERIES_OF_DEVICE = PORTS * len(METRICS)
-PER_BODY, COLUMNS_PER_BODY = 5_000, 9_600
-REMOTE_STEPS, COLUMN_STEPS = 50, 60
-STEP_MS = 15_000
-CONNECTIONS = 4
+STEPS = 50
+ROUNDS = 2
 COPY_ROWS = 20_000
 OURS = ("web", "valkey", "worker-ingest", "postgres")
-LATENCY_RATE, LATENCY_S, LATENCY_BODY = 20_000, 15, 1_000
-
-Body = tuple[int, bytes]
+LATENCY_RATE, LATENCY_S, LATENCY_BODY = 20_000, 10, 1_000
+HALF_LOAD_S = 10
+NEW_SERIES = 100_000
+UNIT = "CPU s per million samples"
 
 
 @dataclass(frozen=True)
@@ -69,82 +72,66 @@ def main() -> list[dict[str, Any]]:
         tempfile.TemporaryDirectory(prefix="watchfloor-bench-", ignore_cleanup_errors=True) as root,
         running_stack(Path(root)) as stack,
     ):
-        tenant, headers = stack.tenant("bench", samples_per_s=1_000_000_000)
-        start_ms = int(time.time() * 1000) // 60_000 * 60_000 - REMOTE_STEPS * STEP_MS
-        remote = Sender(stack, "/api/v1/write", headers | REMOTE_WRITE)
-        columns = Sender(stack, "/api/v1/ingest", headers | {"Content-Type": "application/json"})
-        warm = list(remote_bodies(start_ms - STEP_MS, 1))
-        for _ in range(6):  # each web worker meets each series
-            remote.send_all(warm)
-        drain(stack)
-        narrow = copy_narrow(stack, REMOTE_STEPS * DEVICES * SERIES_OF_DEVICE)
-        by_remote = measure(stack, remote, list(remote_bodies(start_ms, REMOTE_STEPS)))
-        by_columns = measure(stack, columns, list(column_bodies(start_ms - 3_600_000, COLUMN_STEPS)))
+        tenant, headers = stack.tenant("bench", samples_per_s=1_000_000_000, new_series_per_min=None)
+        port = stack.settings.port
+        start_ms = int(time.time() * 1000) // 60_000 * 60_000 - STEPS * STEP_MS
+        remote = Sender(port, "/api/v1/write", headers | REMOTE_WRITE)
+        columns = Sender(port, "/api/v1/ingest", headers | JSON)
+        lines = Sender(port, "/api/v2/write", headers | LINES)
+        warm(stack, remote, list(remote_bodies(start_ms - STEP_MS, 1)))
+        warm(stack, lines, list(line_bodies(start_ms - STEP_MS, 1)))
+        narrow = copy_narrow(stack, STEPS * SERIES)
+        loads = {
+            "remote": (remote, list(remote_bodies(start_ms, STEPS))),
+            "lines": (lines, list(line_bodies(start_ms, STEPS))),
+            "columns": (columns, list(column_bodies(start_ms - 3_600_000, STEPS))),
+        }
+        # What another program does on the machine meanwhile only adds: the cheapest round is the nearest.
+        best = {name: min((measure(stack, *load) for _ in range(ROUNDS)), key=_total) for name, load in loads.items()}
+        acks = half_load(stack, remote, loads["remote"][1], best["remote"].per_s / 2)
         latency = ack_to_queryable(stack, tenant, columns)
+        per_series = memory_per_series(stack, tenant, remote, start_ms)
     return [
         {
             "name": "ingest: raw COPY into (series, ts, value) + btree",
-            "value": round(narrow, 3),
-            "unit": "CPU s per million samples",
-            "note": "Postgres alone, bodies encoded beforehand",
+            "value": round(narrow.total, 3),
+            "unit": UNIT,
+            "note": f"Postgres alone, bodies encoded beforehand; {narrow.per_s:,.0f} samples/s",
         },
-        _figure("ingest: remote write, end to end", by_remote, narrow, 1.3),
-        _figure("ingest: native columns, end to end", by_columns, narrow, 0.5),
-        *(
-            {
-                "name": f"ingest: acknowledged to queryable at {LATENCY_RATE} samples/s, p{p}",
-                "value": round(float(np.percentile(latency, p)), 3),
-                "unit": "s",
-                "limit": limit,
-            }
-            for p, limit in ((50, 1.0), (95, 2.0))
+        _figure("ingest: remote write, end to end", best["remote"], narrow, (1.0, 0.5)),
+        _figure("ingest: native columns, end to end", best["columns"], narrow, (0.35, 0.2)),
+        _figure("ingest: Influx line, end to end", best["lines"], narrow, (1.2, 0.6)),
+        {
+            "name": "ingest: remote write stored at saturation",
+            "value": round(best["remote"].per_s),
+            "unit": "samples/s",
+            "ratio": round(best["remote"].per_s / narrow.per_s, 2),
+            "limit": "≥ 1.0",
+            "goal": "≥ 2",
+            "note": f"load generator on the same cores; columns {best['columns'].per_s:,.0f}",
+        },
+        *_latencies(f"ingest: acknowledged at half load, {PER_BODY} samples a request", acks, {50: None, 99: (50, 20)}),
+        *_latencies(
+            f"ingest: acknowledged to queryable at {LATENCY_RATE} samples/s",
+            latency,
+            {50: (1000, 500), 95: (2000, None)},
         ),
+        {
+            "name": "ingest: memory of a web worker per known series",
+            "value": round(per_series),
+            "unit": "bytes",
+            "limit": 400,
+            "goal": 150,
+            "note": f"{NEW_SERIES:,} series, each sent to every worker",
+        },
     ]
 
 
-REMOTE_WRITE = {
-    "Content-Type": "application/x-protobuf",
-    "Content-Encoding": "snappy",
-    "X-Prometheus-Remote-Write-Version": "0.1.0",
-}
-
-
-class Sender:
-    """Posts bodies over kept connections."""
-
-    def __init__(self, stack: Stack, path: str, headers: dict[str, str]) -> None:
-        self.address = ("127.0.0.1", stack.settings.port)
-        self.path, self.headers = path, headers
-
-    def send_all(self, bodies: Sequence[Body]) -> None:
-        """Post every body; raises when one is not taken."""
-        waiting = iter(bodies)
-        lock, faults = threading.Lock(), []
-
-        def run() -> None:
-            connection = http.client.HTTPConnection(*self.address, timeout=30)
-            while True:
-                with lock:
-                    body = next(waiting, None)
-                if body is None or faults:
-                    return
-                if fault := self.post(connection, body[1]):
-                    faults.append(fault)
-
-        threads = [threading.Thread(target=run) for _ in range(CONNECTIONS)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if faults:
-            raise RuntimeError(faults[0])
-
-    def post(self, connection: http.client.HTTPConnection, body: bytes) -> str:
-        """Post one body; answers what went wrong."""
-        connection.request("POST", self.path, body, self.headers)
-        answer = connection.getresponse()
-        text = answer.read()
-        return "" if answer.status in (202, 204) else f"{answer.status} {text[:300]!r}"
+def warm(stack: Stack, sender: Sender, bodies: Sequence[Body]) -> None:
+    """Each web worker meets each series."""
+    for _ in range(6):
+        sender.send_all(bodies)
+    drain(stack)
 
 
 def measure(stack: Stack, sender: Sender, bodies: Sequence[Body]) -> Spent:
@@ -160,86 +147,49 @@ def measure(stack: Stack, sender: Sender, bodies: Sequence[Body]) -> Spent:
 
 def drain(stack: Stack) -> None:
     """Wait until the stream is empty."""
-    if not stack.tend(60, lambda: all(stream.waiting(shard) == 0 for shard in range(stream.SHARDS))):
+    if not stack.tend(60, lambda: not any(shards.waiting().values())):
         raise RuntimeError("the stream was not drained")
 
 
-def copy_narrow(stack: Stack, samples: int) -> float:
-    """CPU seconds per million samples of Postgres for the same samples as narrow rows."""
+def copy_narrow(stack: Stack, samples: int) -> Spent:
+    """What the same samples cost Postgres as narrow rows: the better of two rounds."""
     row = np.dtype(
         [("n", ">i2"), ("l1", ">i4"), ("id", ">i4"), ("l2", ">i4"), ("ts", ">i8"), ("l3", ">i4"), ("v", ">f8")]
     )
-    series = DEVICES * SERIES_OF_DEVICE
     rows = np.empty(samples, row)
     rows["n"], rows["l1"], rows["l2"], rows["l3"] = 3, 4, 8, 8
-    rows["id"] = np.arange(samples) % series
-    rows["ts"] = np.arange(samples) // series * STEP_MS * 1000
+    rows["id"] = np.arange(samples) % SERIES
+    rows["ts"] = np.arange(samples) // SERIES * STEP_MS * 1000
     rows["v"] = np.random.default_rng(7).random(samples)
-    head, tail = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+    pieces = [
+        b"PGCOPY\n\xff\r\n\0" + bytes(8) + rows[first : first + COPY_ROWS].tobytes() + b"\xff\xff"
+        for first in range(0, samples, COPY_ROWS)
+    ]
+    return min((_copied(stack, pieces, samples) for _ in range(ROUNDS)), key=_total)
+
+
+def _copied(stack: Stack, pieces: Sequence[bytes], samples: int) -> Spent:
     with psycopg.connect(stack.database_url, autocommit=True) as connection:
         connection.execute(
             "create table bench_narrow (series int4 not null, ts timestamptz not null, value float8 not null)"
         )
         connection.execute("create unique index on bench_narrow (series, ts)")
-        before = stack.cpu_s("postgres")
-        for first in range(0, samples, COPY_ROWS):
+        before, begun = stack.cpu_s("postgres"), time.monotonic()
+        for piece in pieces:
             with connection.cursor().copy("copy bench_narrow from stdin (format binary)") as copy:
-                copy.write(head + rows[first : first + COPY_ROWS].tobytes() + tail)
-        spent = stack.cpu_s("postgres") - before
+                copy.write(piece)
+        wall_s, spent = time.monotonic() - begun, stack.cpu_s("postgres") - before
         connection.execute("drop table bench_narrow")
-    return spent / samples * 1e6
+    return Spent({"postgres": spent / samples * 1e6}, samples / wall_s)
 
 
-def labels_of_series(device: int, number: int) -> Labels:
-    """The labels of one series of a device."""
-    port, metric = divmod(number, len(METRICS))
-    return labels_of(
-        {
-            "__name__": METRICS[metric],
-            "device": f"access-{device:04}.pop{device % 17:02}.example",
-            "ifName": f"xe-0/0/{port}",
-            "job": "snmp",
-        }
-    )
-
-
-def values_of(step: int) -> np.ndarray:
-    """(devices, series) values of one step: counters, and some that are zero."""
-    chance = np.random.default_rng(step)
-    values = np.floor(chance.random((DEVICES, SERIES_OF_DEVICE)) * 1e9) + step * 1e9
-    values[:, 4 :: len(METRICS)] = 0.0
-    return values
-
-
-def remote_bodies(start_ms: int, steps: int) -> Iterator[Body]:
-    """Remote write requests as a Prometheus sends them: one sample of each series, PER_BODY together."""
-    keys = [encode_labels(labels_of_series(d, n)) for d in range(DEVICES) for n in range(SERIES_OF_DEVICE)]
-    pack = struct.Struct("<d").pack
-    for step in range(steps):
-        stamp = b"\x10" + length(start_ms + step * STEP_MS)
-        full, zero = b"\x12\x10\x09", b"\x12\x07" + stamp
-        parts = []
-        for key, value in zip(keys, values_of(step).reshape(-1).tolist(), strict=True):
-            content = key + (full + pack(value) + stamp if value else zero)
-            parts.append(b"\x0a" + length(len(content)) + content)
-        for first in range(0, len(parts), PER_BODY):
-            chunk = parts[first : first + PER_BODY]
-            yield len(chunk), bytes(cramjam.snappy.compress_raw(b"".join(chunk)))
-
-
-def column_bodies(start_ms: int, steps: int) -> Iterator[Body]:
-    """Our columns as an agent sends its backlog: one device, all its series, some steps."""
-    at_once = COLUMNS_PER_BODY // SERIES_OF_DEVICE
-    all_values = np.stack([values_of(step) for step in range(steps)])
-    for first in range(0, steps, at_once):
-        times = [start_ms + step * STEP_MS for step in range(first, min(first + at_once, steps))]
-        for device in range(DEVICES):
-            series = []
-            for number in range(SERIES_OF_DEVICE):
-                labels = dict(labels_of_series(device, number))
-                values = all_values[first : first + at_once, device, number].tolist()
-                series.append({"metric": labels.pop("__name__"), "labels": labels, "ts": times, "values": values})
-            yield len(times) * SERIES_OF_DEVICE, json.dumps({"series": series}, separators=(",", ":")).encode()
+def half_load(stack: Stack, sender: Sender, bodies: Sequence[Body], per_s: float) -> list[float]:
+    """Seconds until each request was acknowledged, at a steady rate of `per_s` samples."""
+    requests = [body for body in bodies if body[0] == PER_BODY]
+    wanted = int(HALF_LOAD_S * per_s / PER_BODY)
+    waits = sender.send_at(list(islice(cycle(requests), wanted)), PER_BODY / per_s)
+    drain(stack)
+    return waits
 
 
 def ack_to_queryable(stack: Stack, tenant: TenantId, sender: Sender) -> list[float]:
@@ -247,7 +197,7 @@ def ack_to_queryable(stack: Stack, tenant: TenantId, sender: Sender) -> list[flo
     stopping = threading.Event()
     load = threading.Thread(target=_steady_load, args=(sender, stopping))
     load.start()
-    connection = http.client.HTTPConnection(*sender.address, timeout=30)
+    connection = sender.connection()
     reader, probe = Reader(tenant), Matcher("__name__", MatchOp.EQUAL, "probe")
     waits: list[float] = []
     end = time.monotonic() + LATENCY_S
@@ -268,10 +218,11 @@ def ack_to_queryable(stack: Stack, tenant: TenantId, sender: Sender) -> list[flo
 
 
 def _steady_load(sender: Sender, stopping: threading.Event) -> None:
-    """LATENCY_RATE samples a second in rows of LATENCY_BODY, all due at the beginning of their slot."""
-    connection = http.client.HTTPConnection(*sender.address, timeout=30)
+    """LATENCY_RATE samples a second in requests of LATENCY_BODY, all due at the beginning of their slot."""
+    connection = sender.connection()
     series = [labels_of_series(0, number) for number in range(SERIES_OF_DEVICE)]
     begun, sent = time.monotonic(), 0
+    each = LATENCY_BODY // SERIES_OF_DEVICE + 1
     while not stopping.wait(max(0.0, begun + sent * LATENCY_BODY / LATENCY_RATE - time.monotonic())):
         now_ms = int(time.time() * 1000)
         body = {
@@ -279,8 +230,8 @@ def _steady_load(sender: Sender, stopping: threading.Event) -> None:
                 {
                     "metric": dict(labels)["__name__"],
                     "labels": {**dict(labels), "device": f"load-{sent % 20}"},
-                    "ts": [now_ms - 100 * i for i in range(LATENCY_BODY // SERIES_OF_DEVICE + 1)],
-                    "values": [float(i) for i in range(LATENCY_BODY // SERIES_OF_DEVICE + 1)],
+                    "ts": [now_ms - 100 * i for i in range(each)],
+                    "values": [float(i) for i in range(each)],
                 }
                 for labels in series
             ]
@@ -289,17 +240,56 @@ def _steady_load(sender: Sender, stopping: threading.Event) -> None:
         sent += 1
 
 
-def _figure(name: str, spent: Spent, narrow: float, limit: float) -> dict[str, Any]:
+def memory_per_series(stack: Stack, tenant: TenantId, sender: Sender, ts_ms: int) -> float:
+    """By how many bytes a web worker grows for each further series that it meets, once its buffers are warm."""
+    keys = [
+        encode_labels(labels_of({**dict(labels_of_series(0, 0)), "device": f"memory-{n // 200}", "ifName": f"xe-{n}"}))
+        for n in range(NEW_SERIES)
+    ]
+    workers = stack.process("web").children()
+    before = [_private_bytes(worker) for worker in workers]
+    for first in range(0, len(keys), 5_000):
+        series_places(tenant, keys[first : first + 5_000])
+    bodies = list(remote_requests(keys, np.ones(len(keys)), ts_ms))
+    for _ in range(6):
+        sender.send_all(bodies)
+    drain(stack)
+    grown = [_private_bytes(worker) - base for worker, base in zip(workers, before, strict=True)]
+    return max(grown) / len(keys)
+
+
+def _private_bytes(process: psutil.Process) -> int:
+    return int(process.memory_full_info().uss)
+
+
+def _total(spent: Spent) -> float:
+    return spent.total
+
+
+def _figure(name: str, spent: Spent, narrow: Spent, bounds: tuple[float, float]) -> dict[str, Any]:
     parts = ", ".join(f"{process} {cpu_s:.2f}" for process, cpu_s in spent.cpu_s.items())
     return {
         "name": name,
         "value": round(spent.total, 3),
-        "unit": "CPU s per million samples",
-        "ratio": round(spent.total / narrow, 2),
-        "limit": limit,
+        "unit": UNIT,
+        "ratio": round(spent.total / narrow.total, 2),
+        "limit": bounds[0],
+        "goal": bounds[1],
         "note": f"{parts}; {spent.per_s:,.0f} samples/s stored",
     }
 
 
+def _latencies(
+    name: str, waits_s: Sequence[float], percentiles: dict[int, tuple[int | None, int | None] | None]
+) -> list[dict[str, Any]]:
+    rows = []
+    for percentile, bounds in percentiles.items():
+        row: dict[str, Any] = {"name": f"{name}, p{percentile}", "unit": "ms"}
+        row["value"] = round(float(np.percentile(waits_s, percentile)) * 1000, 1)
+        row["limit"], row["goal"] = bounds or (None, None)
+        rows.append(row)
+    return rows
+
+
 if __name__ == "__main__":
-    print(json.dumps(main(), indent=1))
+    print(json.dumps(main(), indent=1, ensure_ascii=False))

@@ -7,7 +7,7 @@ same shard, so the order of its samples is the order of the entries.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final, NewType, cast
@@ -23,13 +23,12 @@ from app.domain.tenancy import TenantId
 from app.errors import DecodeError, Unavailable
 from app.tsdb.catalog import SLOTS_BITS
 from app.valkey import valkey
+from ingest import shards
+from ingest.shards import STREAM
 
-# A change of the number needs no move of data: only the order of samples that are under way is at stake.
-SHARDS: Final = 2
 EntryId = NewType("EntryId", str)  # "<ms>-<sequence>", ascending within a shard
 START: Final = EntryId("0-0")
 
-STREAM = "ingest:{shard}"
 DEAD = "ingest:dead:{shard}"
 DEAD_KEPT = 10_000
 VERSION: Final = 1
@@ -39,6 +38,8 @@ MOST_PER_ENTRY = 20_000
 # What may wait in all shards together; beyond it senders are asked to come back later.
 MOST_BACKLOG_BYTES = 512 * 1024 * 1024
 BACKLOG_AGE_S = 1.0
+# How often the number of shards may change under one append().
+MOST_CHANGES: Final = 5
 # How long a request with an Idempotency-Key is remembered.
 ANSWER_KEPT_S = 86_400
 
@@ -95,23 +96,20 @@ def append(
         return
     if _backlog_bytes() > MOST_BACKLOG_BYTES:
         raise Unavailable("the store behind the stream", retry_after_s=5)
-    shards = _shards_of(places)
-    pipe = valkey().pipeline(transaction=True)
-    for shard in np.unique(shards).tolist():
-        chosen = slice(None) if (shards == shard).all() else shards == shard
-        here = places[chosen], ts_ms[chosen], values[chosen]
-        for first in range(0, len(here[0]), MOST_PER_ENTRY):
-            piece = slice(first, first + MOST_PER_ENTRY)
-            fields = encode(
-                tenant, here[0][piece], here[1][piece], here[2][piece], source=source, request_id=request_id
-            )
-            pipe.xadd(STREAM.format(shard=shard), cast(Any, fields))
-    if remember:
-        pipe.set(_answer_name(tenant, remember[0]), remember[1], ex=ANSWER_KEPT_S)
+    answer = (_answer_name(tenant, remember[0]), remember[1], ANSWER_KEPT_S) if remember else None
     try:
-        pipe.execute()
+        for _ in range(MOST_CHANGES):
+            count = shards.expected()
+            pieces = _pieces(places, count)
+            entries = [
+                (shard, encode(tenant, places[at], ts_ms[at], values[at], source=source, request_id=request_id))
+                for shard, at in pieces
+            ]
+            if shards.append(count, entries, answer=answer):
+                return
     except RedisError as error:
         raise Unavailable("the ingest stream") from error
+    raise Unavailable("the ingest stream, whose shards are being changed", retry_after_s=1)
 
 
 def remembered(tenant: TenantId, idempotency_key: str) -> bytes | None:
@@ -250,8 +248,15 @@ def _unpack(header: Header, body: bytes) -> Columns:
     )
 
 
-def _shards_of(places: Int64s) -> Int64s:
-    return (places >> SLOTS_BITS) % SHARDS
+def _pieces(places: Int64s, count: int) -> Iterator[tuple[int, Any]]:
+    """Where the samples of each entry stand: (shard, index), at most MOST_PER_ENTRY of one shard each, in order."""
+    shard_of = shards.shards_of(places, count)
+    for shard in np.unique(shard_of).tolist():
+        chosen = np.flatnonzero(shard_of == shard)
+        for first in range(0, len(chosen), MOST_PER_ENTRY):
+            piece = chosen[first : first + MOST_PER_ENTRY]
+            is_run = piece[-1] - piece[0] + 1 == len(piece)
+            yield shard, slice(int(piece[0]), int(piece[-1]) + 1) if is_run else piece
 
 
 def _answer_name(tenant: TenantId, idempotency_key: str) -> str:
@@ -269,8 +274,8 @@ def _backlog_bytes() -> int:
     if now - _backlog[0] >= BACKLOG_AGE_S and _measuring.acquire(blocking=False):
         try:
             pipe = valkey().pipeline(transaction=False)
-            for shard in range(SHARDS):
-                pipe.memory_usage(STREAM.format(shard=shard), samples=5)
+            for name in shards.ALL:
+                pipe.memory_usage(name, samples=5)
             _backlog = (now, sum(size or 0 for size in cast("Sequence[int | None]", pipe.execute())))
         except RedisError as error:
             raise Unavailable("the ingest stream") from error

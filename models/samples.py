@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     ForeignKey,
     Identity,
     Index,
@@ -101,6 +102,20 @@ class StreamOffsetRow(Base):
     last_entry: Mapped[str] = mapped_column(server_default="0-0")
     fence: Mapped[int] = mapped_column(BigInteger, server_default="0")  # the token of the drain that may write
     stored_at: Mapped[Created]
+
+
+class StreamLayoutRow(Base):
+    """How many shards the stream has; one row."""
+
+    __tablename__ = "stream_layout"
+    __table_args__ = (
+        CheckConstraint("id = 1", name="one_row"),
+        CheckConstraint("shards between 1 and 64", name="shards"),
+    )
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default="1")
+    shards: Mapped[int] = mapped_column(SmallInteger, server_default="2")
+    changed_at: Mapped[Created]
 
 
 class RejectedSampleRow(Base):

@@ -31,6 +31,7 @@ from app.errors import DecodeError
 from app.tsdb import writer
 from app.valkey import valkey
 from ingest import stream
+from ingest.shards import active
 from ingest.stream import Columns, Entry, EntryId
 
 log = logging.getLogger(__name__)
@@ -42,12 +43,14 @@ RUN_S: Final = 55.0
 # Samples that are worth a COPY of their own, and how long fewer may wait for company.
 ENOUGH_SAMPLES: Final = 20_000
 LINGER_S: Final = 0.2
-READ_AT_ONCE: Final = 32
+# Of all shards together: a drain's memory has a bound, whether it holds one shard or all of them.
+READ_AT_ONCE: Final = 64
 IDLE_BLOCK_MS: Final = 500
 LEASE: Final = "lease:drain:{shard}"
 LEASE_MS: Final = 6_000
 TEND_S: Final = 1.0
 PUBLISH_S: Final = 1.0
+MOST_PATIENT: Final = 4
 
 # Faults of the data itself. Everything else is the store's fault, and is waited for.
 # COPY speaks to the driver itself, whose errors SQLAlchemy does not wrap: hence both.
@@ -83,13 +86,15 @@ def drain(shards: str) -> None:
     ends_s = clock.monotonic_s() + RUN_S
     with _told_to_stop() as stopping:
         try:
-            while clock.monotonic_s() < ends_s and not stopping.is_set():
+            while run.positions and clock.monotonic_s() < ends_s and not stopping.is_set():
                 run.do_once()
         except (LeaseLost, writer.FenceLost):
             log.info("drain gave way to another")
+            run.release()  # of the others; the sweep finds them
             return
     run.release()
-    queue_drains(list(run.positions))
+    if run.positions:
+        queue_drains(list(run.positions))
 
 
 def queue_drains(shards: Sequence[int]) -> None:
@@ -133,6 +138,8 @@ class Drain:
     def do_once(self) -> int:
         """Store one bundle of entries, waiting up to half a second for the first; answers how many samples."""
         self._tend()
+        if not self.positions:
+            return 0
         opened, buried = self._gather()
         if not opened and not buried:
             return 0
@@ -156,8 +163,9 @@ class Drain:
         opened: list[tuple[Entry, Columns]] = []
         buried: list[Entry] = []
         after, samples, block_ms = dict(self.positions), 0, IDLE_BLOCK_MS
+        count = max(1, READ_AT_ONCE // len(after))
         while True:
-            for entry in self._patiently(stream.read, after, count=READ_AT_ONCE, block_ms=block_ms):
+            for entry in self._patiently(stream.read, after, count=count, block_ms=block_ms):
                 after[entry.shard] = entry.entry_id
                 try:
                     opened.append((entry, stream.columns(entry)))
@@ -168,7 +176,8 @@ class Drain:
             # Alone, an entry is stored at once; under load the next COPY waits until the last is LINGER_S ago.
             left_s = self.stored_s + LINGER_S - clock.monotonic_s()
             if samples >= ENOUGH_SAMPLES or left_s <= 0 or not (opened or buried):
-                return opened, buried
+                # The order in which they came, whatever their shards.
+                return sorted(opened, key=lambda pair: stream.parts_of(pair[0].entry_id)), buried
             block_ms = max(1, int(left_s * 1000))
 
     def _store(self, opened: Sequence[tuple[Entry, Columns]], buried: Sequence[Entry]) -> None:
@@ -215,11 +224,20 @@ class Drain:
             return
         self.tended_s = now
         self._patiently(self._renew)
-        for shard in set(range(stream.SHARDS)) - self.positions.keys():
+        needed = set(self._patiently(active))
+        for shard in self.positions.keys() - needed:
+            self._give_up(shard)  # no writer uses it any more, and nothing is left in it
+        # Who holds many shards leaves an orphan to those with fewer, for a while.
+        patience_s = TEND_S * min(MOST_PATIENT, max(1, len(self.positions)))
+        for shard in sorted(needed - self.positions.keys()):
             if held(shard):
                 self.unheld_s.pop(shard, None)
-            elif now - self.unheld_s.setdefault(shard, now) >= TEND_S:
-                self.take(shard)
+            elif now - self.unheld_s.setdefault(shard, now) >= patience_s and self.take(shard):
+                patience_s += TEND_S
+
+    def _give_up(self, shard: int) -> None:
+        valkey().eval(_RELEASE, 1, LEASE.format(shard=shard), self.token)
+        del self.positions[shard], self.fences[shard]
 
     def _renew(self) -> None:
         for shard in self.positions.keys() | self.fences.keys():
@@ -263,6 +281,7 @@ def _last_of(entries: Sequence[Entry]) -> dict[int, EntryId]:
 def _rows_of(opened: Sequence[tuple[Entry, Columns]]) -> writer.Rows:
     """The samples of all entries, one behind the other. Their part is the entry's id as one ascending number."""
     sizes = [len(columns.values) for _, columns in opened]
+    shards = [entry.shard for entry, _ in opened]
     parts = [ms * 65_536 + min(sequence, 65_535) for ms, sequence in (stream.parts_of(e.entry_id) for e, _ in opened)]
     return writer.Rows(
         tenants=np.repeat(np.array([columns.tenant for _, columns in opened], dtype=np.int32), sizes),
@@ -270,6 +289,7 @@ def _rows_of(opened: Sequence[tuple[Entry, Columns]]) -> writer.Rows:
         ts_ms=_joined([columns.ts_ms for _, columns in opened], np.int64),
         values=_joined([columns.values for _, columns in opened], np.float64),
         parts=np.repeat(np.array(parts, dtype=np.int64), sizes),
+        shards=np.repeat(np.array(shards, dtype=np.uint8), sizes) if len(set(shards)) > 1 else None,
     )
 
 

@@ -20,5 +20,6 @@ COMMANDS: Mapping[str, str] = {
     "demo": "app.cli.demo:demo",
     "rules": "app.cli.rules:rules",
     "snmp": "app.cli.snmp:snmp",
+    "stream": "app.cli.stream:stream",
     "doctor": "app.cli.doctor:doctor",
 }

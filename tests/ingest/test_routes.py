@@ -17,7 +17,7 @@ from app.domain.labels import Matcher, MatchOp
 from app.domain.tenancy import Scope, TenantId
 from app.tsdb import tenants
 from app.tsdb.reader import Reader
-from ingest import bodies, limits, refused, stream
+from ingest import bodies, limits, refused, shards, stream
 from models.session import platform_session, tenant_connection
 from models.tenants import TenantRow
 from tests.factories.browser import make_server, token_for
@@ -52,7 +52,7 @@ def body_of(*, metric: str = "up", ts_ms: int | None = None, value: object = 1) 
 
 def stored(tenant: TenantId, metric: str = "up") -> list[float]:
     drain = Drain()
-    for shard in range(stream.SHARDS):
+    for shard in range(shards.DEFAULT):
         drain.take(shard)
     while drain.do_once():
         pass

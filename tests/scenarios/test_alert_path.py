@@ -29,7 +29,7 @@ from app.notify.base import Outbound, use_outbound
 from app.notify.webhook import signature
 from app.queries.alerts import AlertFilter, open_alerts, timeline
 from app.queries.rules import groups
-from ingest import stream
+from ingest import shards
 from ingest.accept import accept
 from tests.factories.cast import Cast, create_cast
 from tests.factories.servers import SECRET_KEY, Servers
@@ -88,7 +88,7 @@ def floor(own_db: str, valkey: Redis, servers: Servers) -> Iterator[Floor]:
         create_channel(cast.alice, ChannelDraft("hook", "webhook", {"url": receiver.url}, "s3cret"))
         create_channel(cast.alice, ChannelDraft("mail", "email", {"to": ["noc@acme.example"]}))
         drain = Drain()
-        for shard in range(stream.SHARDS):
+        for shard in range(shards.DEFAULT):
             drain.take(shard)
         yield Floor(cast, servers, receiver, sink, drain)
 

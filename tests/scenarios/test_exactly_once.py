@@ -21,7 +21,7 @@ from app.domain.samples import is_absent
 from app.domain.tenancy import TenantId
 from app.tsdb.reader import Reader
 from app.valkey import valkey
-from ingest import stream
+from ingest import shards, stream
 from tests.factories.stack import Stack, running_stack
 
 SEED = 20261124
@@ -125,7 +125,7 @@ def test_nothing_is_lost_and_nothing_doubled(stack: Stack) -> None:
     assert refused > 0
     assert faults >= len(VICTIMS)
     assert stored(tenant) == acknowledged
-    reasons = [reason for shard in range(stream.SHARDS) for _, reason in stream.dead_letters(shard)]
+    reasons = [reason for shard in range(shards.DEFAULT) for _, reason in stream.dead_letters(shard)]
     assert len(reasons) == POISONS
     assert all("unreadable" in reason or "year" in reason for reason in reasons), reasons
 
@@ -149,7 +149,7 @@ def cause_faults(stack: Stack) -> int:
 
 def put_poison(number: int) -> None:
     """An entry that cannot be read, or one whose time no database knows."""
-    shard = number % stream.SHARDS
+    shard = number % shards.DEFAULT
     if number == 1:
         valkey().xadd(stream.STREAM.format(shard=shard), {"h": b"?", "b": b"?"})
         return
@@ -176,7 +176,7 @@ def valkey_answers() -> bool:
 
 
 def drained() -> bool:
-    return valkey_answers() and all(stream.waiting(shard) == 0 for shard in range(stream.SHARDS))
+    return valkey_answers() and all(stream.waiting(shard) == 0 for shard in range(shards.DEFAULT))
 
 
 def stored(tenant: TenantId) -> dict[tuple[Labels, int], float]:

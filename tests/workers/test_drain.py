@@ -15,7 +15,7 @@ from app.domain.tenancy import TenantId
 from app.tsdb import writer
 from app.tsdb.catalog import series_places
 from app.tsdb.reader import Reader
-from ingest import stream
+from ingest import shards, stream
 from ingest.accept import accept
 from tests.app.tsdb.test_catalog import keys_of
 from tests.factories.cast import Cast
@@ -44,7 +44,7 @@ def times_of(tenant: TenantId) -> list[int]:
 
 def new_drain() -> Drain:
     drain = Drain()
-    for shard in range(stream.SHARDS):
+    for shard in range(shards.DEFAULT):
         assert drain.take(shard)
     return drain
 
@@ -56,7 +56,7 @@ def test_what_was_sent_is_stored_and_forgotten(cast: Cast) -> None:
     assert new_drain().do_once() == 30
     assert times_of(cast.acme) == [0, 1, 2, 3, 4]
     assert times_of(cast.globex) == [10, 11, 12, 13, 14]
-    assert sum(stream.waiting(shard) for shard in range(stream.SHARDS)) == 0
+    assert sum(stream.waiting(shard) for shard in range(shards.DEFAULT)) == 0
 
 
 def test_entries_at_or_below_the_offset_are_skipped_on_replay(cast: Cast, valkey: Redis) -> None:
@@ -83,7 +83,7 @@ def test_one_drain_at_a_time(cast: Cast) -> None:
 
 def test_a_drain_that_slept_through_its_lease_stores_nothing(cast: Cast, valkey: Redis) -> None:
     sleeper = new_drain()
-    for shard in range(stream.SHARDS):
+    for shard in range(shards.DEFAULT):
         valkey.delete(LEASE.format(shard=shard))
     other = new_drain()
     send(cast.acme, at=1)
@@ -104,7 +104,7 @@ def test_poison_is_found_by_halving_and_alone_is_buried(cast: Cast) -> None:
     places, _ = series_places(cast.acme, keys_of(2))
     stream.append(cast.acme, places, ts_ms=bad_time, values=np.ones(2), source="test", request_id="poison")
     send(cast.acme, at=7)
-    shard = int(places[0] >> 8) % stream.SHARDS
+    shard = int(places[0] >> 8) % shards.DEFAULT
     drain = new_drain()
     drain.do_once()
     assert times_of(cast.acme) == list(range(8))
@@ -117,11 +117,11 @@ def test_poison_is_found_by_halving_and_alone_is_buried(cast: Cast) -> None:
 
 def test_an_entry_that_cannot_be_read_is_buried_with_its_reason(cast: Cast, valkey: Redis) -> None:
     send(cast.acme, at=1)
-    for shard in range(stream.SHARDS):
+    for shard in range(shards.DEFAULT):
         valkey.xadd(stream.STREAM.format(shard=shard), {"h": b"?", "b": b"?"})
     new_drain().do_once()
     assert times_of(cast.acme) == [1]
-    for shard in range(stream.SHARDS):
+    for shard in range(shards.DEFAULT):
         ((_, reason),) = stream.dead_letters(shard)
         assert "unreadable" in reason
         assert stream.waiting(shard) == 0
@@ -175,7 +175,7 @@ def test_a_drain_takes_over_what_nobody_holds(cast: Cast) -> None:
         drain.tended_s -= 10
         drain.unheld_s = {shard: since - 10 for shard, since in drain.unheld_s.items()}
         drain.do_once()
-    assert set(drain.positions) == set(range(stream.SHARDS))
+    assert set(drain.positions) == set(range(shards.DEFAULT))
 
 
 def test_the_queue_gets_one_job_for_a_lone_worker(valkey: Redis) -> None:
@@ -192,4 +192,4 @@ def test_what_is_refused_does_not_reach_the_stream(cast: Cast) -> None:
         values=np.array([1.0, 2.0, 3.0]),
     )
     assert accept(cast.acme, batch, source="test", request_id="r").rejected_count == 3  # T0 is long past
-    assert [stream.newest(shard) for shard in range(stream.SHARDS)] == [stream.START] * stream.SHARDS
+    assert [stream.newest(shard) for shard in range(shards.DEFAULT)] == [stream.START] * shards.DEFAULT

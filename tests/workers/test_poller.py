@@ -17,7 +17,7 @@ from app.domain.tenancy import Viewer
 from app.queries.devices import device
 from app.queries.interfaces import interfaces
 from app.tsdb.reader import Reader
-from ingest import stream
+from ingest import shards
 from ingest.snmp import codec
 from ingest.snmp.client import Client
 from ingest.snmp.profiles import load_profiles
@@ -65,7 +65,7 @@ def run_until(valkey: Redis, done: Callable[[], bool]) -> Poller:
 def stored(viewer: Viewer, metric: str) -> dict[str, list[float]]:
     """The stored values of a metric by device."""
     drain = Drain()
-    for shard in range(stream.SHARDS):
+    for shard in range(shards.DEFAULT):
         drain.take(shard)
     while drain.do_once():
         pass
