@@ -36,7 +36,7 @@ GRID_SCRIPT: Final = re.compile(r'<script src="([^"]*/dash_ag_grid/[^"]*)"></scr
 TABLE_SCRIPT: Final = re.compile(r'<script src="[^"]*/dash_table/[^"]*"></script>\n?')
 # Pages that begin with charts: their library comes beside the other scripts, not after the first answer.
 CHART_PATHS: Final = ("/", "/explore")
-PLOTLY: Final = "vendor/plotly-cartesian-4.1.1.min.js"
+PLOTLY: Final = "vendor/plotly-charts-4.1.1.min.js"
 # For browsers of before 2018: a tenth of a second of scripts. What Dash does need of it is one small library.
 POLYFILL: Final = re.compile(r'<script src="[^"]*/deps/polyfill@[^"]*"></script>')
 REGENERATOR: Final = "vendor/regenerator-runtime-0.14.1.js"
@@ -145,6 +145,8 @@ class Screens(Dash):
             parts["scripts"] = GRID_SCRIPT.sub("", parts["scripts"])
         parts["scripts"] = TABLE_SCRIPT.sub("", parts["scripts"])
         parts["scripts"] = POLYFILL.sub(f'<script src="{self.statics.url(REGENERATOR)}"></script>', parts["scripts"])
+        parts["scripts"] = f'<script src="{self.statics.bundle_url("js")}"></script>\n{parts["scripts"]}'
+        parts["css"] += f'<link rel="stylesheet" href="{self.statics.bundle_url("css")}">'
         parts["metas"] += "".join(f"\n{line}" for line in self._head(attributes, has_charts))
         parts["favicon"] = f'<link rel="icon" type="image/svg+xml" href="{self.statics.url("vendor/icon.svg")}">'
         html_page: str = super().interpolate_index(**parts)  # type: ignore[no-untyped-call]  # Dash has no types here
@@ -191,7 +193,7 @@ def create_dash(
         "watchfloor",
         server=server,  # type: ignore[arg-type]  # Dash takes a Flask object as well
         assets_folder=str(ASSETS),
-        assets_path_ignore=["vendor", "fonts"],
+        include_assets_files=False,  # ours come as bundles
         pages_folder="",
         use_pages=False,
         serve_locally=True,

@@ -1,5 +1,8 @@
 """Static files: addresses that change with the content, a year in the browser's cache, compressed once.
 
+Our scripts and style sheets travel as one file of each kind: two dozen small ones take a browser a tenth of a second
+even from its cache.
+
 Dash serves its scripts bare and our assets without a max-age; both pass through here on their way out.
 """
 
@@ -15,6 +18,7 @@ from flask import Flask, Response, request
 
 ASSETS: Final = Path(__file__).parent / "assets"
 YEAR: Final = "public, max-age=31536000, immutable"
+BUNDLES: Final = {"js": "text/javascript", "css": "text/css"}
 PREFIXES: Final = ("/assets/", "/_dash-component-suites/")
 COMPRESSIBLE: Final = (
     "text/",
@@ -40,6 +44,17 @@ class Statics:
             digest = hashlib.sha256((ASSETS / path).read_bytes()).hexdigest()[:12]
             self._urls[path] = f"/assets/{path}?m={digest}"
         return self._urls[path]
+
+    def bundle(self, kind: str) -> bytes:
+        """All our scripts (`js`) or style sheets (`css`), in the order of their names."""
+        return b"\n".join(file.read_bytes() for file in sorted(ASSETS.glob(f"*.{kind}")))
+
+    def bundle_url(self, kind: str) -> str:
+        """The address of bundle()."""
+        name = f"watchfloor.{kind}"
+        if name not in self._urls:
+            self._urls[name] = f"/assets/{name}?m={hashlib.sha256(self.bundle(kind)).hexdigest()[:12]}"
+        return self._urls[name]
 
     def finish(self, response: Response) -> Response:
         """Set the cache time and compress, for static files and for larger answers."""
@@ -75,6 +90,12 @@ class Statics:
 def install_static(server: Flask) -> Statics:
     """Finish every answer of `server`."""
     statics = Statics()
+    for kind, mimetype in BUNDLES.items():
+        server.add_url_rule(
+            f"/assets/watchfloor.{kind}",
+            f"watchfloor.{kind}",
+            lambda kind=kind, mimetype=mimetype: Response(statics.bundle(kind), mimetype=mimetype),
+        )
     server.after_request(statics.finish)
     return statics
 

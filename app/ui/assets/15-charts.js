@@ -1,5 +1,5 @@
-/* Charts: plotly.js is our cartesian file and loads when a chart appears; figures arrive in the dark tokens and are
-   drawn in the theme that is on. app/figures/theme.py holds the same table. */
+/* Charts: plotly.js is our own selection of its parts (deploy/plotly) and loads when a chart appears; figures arrive
+   in the dark tokens and are drawn in the theme that is on. app/figures/theme.py holds the same table. */
 (function () {
   "use strict";
   const wf = window.watchfloor;

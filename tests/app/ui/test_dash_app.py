@@ -126,10 +126,10 @@ def ask_for(browser: Browser, pathname: str, search: str) -> dict[str, Any]:
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip", ""])
 def test_static_files_are_small_and_stay(encoding: str) -> None:
     client = make_server().test_client()
-    path = "/assets/vendor/plotly-cartesian-4.1.1.min.js"
+    path = "/assets/vendor/plotly-charts-4.1.1.min.js"
     answer = client.get(f"{path}?m=1", headers={"Accept-Encoding": encoding})
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    whole = (ASSETS / "vendor/plotly-cartesian-4.1.1.min.js").read_bytes()
+    whole = (ASSETS / "vendor/plotly-charts-4.1.1.min.js").read_bytes()
     if encoding:
         assert answer.headers["Content-Encoding"] == encoding
         assert len(answer.data) < len(whole) / 2.5
