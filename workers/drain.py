@@ -7,6 +7,7 @@ two can never both store). The shard's offset commits with the samples; entries 
 from __future__ import annotations
 
 import logging
+import math
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from redis.exceptions import BusyLoadingError, RedisError
 from redis.exceptions import ConnectionError as ValkeyGone
 from redis.exceptions import TimeoutError as ValkeySlow
 from rq import Queue, Worker
+from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
 from sqlalchemy import exc
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
@@ -29,6 +32,7 @@ from app import clock, jobs, live, selfmetrics
 from app.domain.tenancy import TenantId
 from app.errors import DecodeError
 from app.tsdb import writer
+from app.tsdb.layout import MOST_SHARDS
 from app.valkey import valkey
 from ingest import stream
 from ingest.shards import active
@@ -51,6 +55,7 @@ LEASE_MS: Final = 6_000
 TEND_S: Final = 1.0
 PUBLISH_S: Final = 1.0
 MOST_PATIENT: Final = 4
+SHARE_S: Final = 5.0
 
 # Faults of the data itself. Everything else is the store's fault, and is waited for.
 # COPY speaks to the driver itself, whose errors SQLAlchemy does not wrap: hence both.
@@ -97,11 +102,21 @@ def drain(shards: str) -> None:
         queue_drains(list(run.positions))
 
 
-def queue_drains(shards: Sequence[int]) -> None:
-    """Queue drains for these shards, spread over the workers of the ingest queue."""
-    workers = max(1, Worker.count(connection=valkey(), queue=Queue(jobs.DRAIN.queue, connection=valkey())))
-    for first in range(min(workers, len(shards))):
-        jobs.enqueue(jobs.DRAIN, shards=",".join(str(shard) for shard in shards[first::workers]))
+def queue_drains(shards: Sequence[int], workers: int | None = None) -> None:
+    """Queue drains for these shards, spread over so many workers; without a number, over those of the ingest queue."""
+    count = workers or max(1, Worker.count(connection=valkey(), queue=_queue()))
+    for first in range(min(count, len(shards))):
+        jobs.enqueue(jobs.DRAIN, shards=",".join(str(shard) for shard in shards[first::count]))
+
+
+def idle_workers() -> int:
+    """How many workers of the ingest queue have nothing to do."""
+    workers = Worker.all(connection=valkey(), queue=_queue(), serializer=JSONSerializer)
+    return sum(worker.get_state() == WorkerStatus.IDLE for worker in workers)
+
+
+def _queue() -> Queue:
+    return Queue(jobs.DRAIN.queue, connection=valkey(), serializer=JSONSerializer)
 
 
 def held(shard: int) -> bool:
@@ -118,6 +133,7 @@ class Drain:
     fences: dict[int, int] = field(default_factory=dict)
     unheld_s: dict[int, float] = field(default_factory=dict)
     tended_s: float = field(default_factory=clock.monotonic_s)
+    shared_s: float = field(default_factory=clock.monotonic_s)
     stored_s: float = 0.0
     published_s: dict[TenantId, float] = field(default_factory=dict)
 
@@ -234,6 +250,21 @@ class Drain:
                 self.unheld_s.pop(shard, None)
             elif now - self.unheld_s.setdefault(shard, now) >= patience_s and self.take(shard):
                 patience_s += TEND_S
+        if now - self.shared_s >= SHARE_S and len(self.positions) > 1:
+            self.shared_s = now
+            self._patiently(self._share, len(needed))
+
+    def _share(self, needed: int) -> None:
+        """Leave to workers that have nothing to do what is above a fair share."""
+        if not (idle := idle_workers()):
+            return
+        tokens = {token for token in valkey().mget([LEASE.format(shard=n) for n in range(MOST_SHARDS)]) if token}
+        fair = math.ceil(needed / (len(tokens) + idle))
+        if excess := sorted(self.positions)[fair:]:
+            log.info("drain shares its shards", extra={"shards": excess, "idle": idle})
+            for shard in excess:
+                self._give_up(shard)
+            queue_drains(excess, idle)
 
     def _give_up(self, shard: int) -> None:
         valkey().eval(_RELEASE, 1, LEASE.format(shard=shard), self.token)

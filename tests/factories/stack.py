@@ -29,6 +29,7 @@ VERBS = {
     "web": ("web",),
     "worker-ingest": ("worker", "ingest"),
     "worker-default": ("worker", "default"),
+    **{f"worker-ingest-{n}": ("worker", "ingest") for n in range(2, 5)},
     "scheduler": ("scheduler",),
 }
 
