@@ -7,7 +7,7 @@ from typing import Final
 
 from flask import Flask, request
 
-from app.api import health, openapi, prometheus
+from app.api import federate, health, openapi, prometheus, prometheus_status
 from app.api.guard import install_guard
 from app.api.headers import install_headers
 from app.api.problems import register_problems
@@ -36,6 +36,8 @@ def create_server(settings: Settings) -> Flask:
     server.register_blueprint(openapi.blueprint)
     server.register_blueprint(ingest)
     server.register_blueprint(prometheus.blueprint)
+    server.register_blueprint(prometheus_status.blueprint)
+    server.register_blueprint(federate.blueprint)
     for blueprint in BLUEPRINTS:
         server.register_blueprint(blueprint)
     server.config["SESSION_COOKIE_NAME"] = server.config["COOKIES"].session

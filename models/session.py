@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.orm import Session
 
 from app.domain.tenancy import TenantId
+from models.bounds import current_bounds
 
 # role name -> its login in Postgres; made by migrations/roles.py.
 ROLES: Mapping[str, str] = {
@@ -52,6 +53,9 @@ class Database:
 
 
 SET_TENANT = text("select set_config('app.tenant', :tenant, true)")
+SET_TENANT_AND_TIMEOUT = text(
+    "select set_config('app.tenant', :tenant, true), set_config('statement_timeout', :timeout_ms, true)"
+)
 
 _database: Database | None = None
 _generation = 0
@@ -117,8 +121,14 @@ def tenant_connection(tenant: TenantId) -> Iterator[Connection]:
     """tenant_session() without the object mapper: for COPY and for bulk reads of samples."""
     database = _require()
     with database.connection(database.role) as connection:
-        connection.execute(SET_TENANT, {"tenant": str(tenant)})
-        yield connection
+        bounds = current_bounds()
+        if bounds is None:
+            connection.execute(SET_TENANT, {"tenant": str(tenant)})
+            yield connection
+            return
+        connection.execute(SET_TENANT_AND_TIMEOUT, {"tenant": str(tenant), "timeout_ms": str(bounds.timeout_ms())})
+        with bounds.holding(connection.connection.driver_connection):
+            yield connection
 
 
 @contextmanager

@@ -30,10 +30,10 @@ SIGN_IN_PATH = "/login"
 # Files that are the same for everybody; Dash and we put a fingerprint into their addresses.
 STATIC_PREFIXES = ("/assets/", "/_dash-component-suites/")
 # Programs ask here: a refusal is a status, never a redirect to the sign-in page.
-PROGRAM_PREFIXES = ("/api/", "/v1/", "/write", "/metrics", "/_dash", "/_reload-hash", "/stream")
+PROGRAM_PREFIXES = ("/api/", "/v1/", "/write", "/metrics", "/federate", "/_dash", "/_reload-hash", "/stream")
 DOCS_PATH = "/api/docs"
 # API tokens are good for these and for nothing that draws a page.
-TOKEN_PREFIXES = ("/api/", "/v1/", "/write", "/metrics")
+TOKEN_PREFIXES = ("/api/", "/v1/", "/write", "/metrics", "/federate")
 CALLBACK_PATH = "/_dash-update-component"
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 TOKEN_PARAMETERS = frozenset({"token", "access_token", "api_key", "apikey", "auth_token"})

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Response, request
 
+from app.api.client import client_gone
 from app.api.openapi import documented
 from app.api.prometheus_form import (
     TRUNCATED,
@@ -29,6 +30,7 @@ from app.clock import now_ms
 from app.domain.labels import Labels, Matcher
 from app.domain.tenancy import READ
 from app.errors import Forbidden, InvalidInput, Overloaded, QueryError, Unauthenticated, Unavailable, WatchfloorError
+from app.promql.ast_json import ast_of
 from app.promql.parse import format_query, parse_selector
 from app.queries import metrics
 from app.queries.metrics import NOUN
@@ -61,7 +63,12 @@ def query() -> Response:
     timeout_s, lookback_ms = _query_options()
     try:
         result = metrics.query_instant(
-            current_viewer(), _expr(), at_ms=at_ms, timeout_s=timeout_s, lookback_ms=lookback_ms
+            current_viewer(),
+            _expr(),
+            at_ms=at_ms,
+            timeout_s=timeout_s,
+            lookback_ms=lookback_ms,
+            is_gone=client_gone(),
         )
     except QueryError as error:
         return _query_failure(error)
@@ -92,6 +99,7 @@ def query_range() -> Response:
             step_ms=step_ms,
             timeout_s=timeout_s,
             lookback_ms=lookback_ms,
+            is_gone=client_gone(),
         )
     except QueryError as error:
         return _query_failure(error)
@@ -107,7 +115,7 @@ def series() -> Response:
         return failure("bad_data", "no match[] parameter provided", 400)
     limit = limit_parameter()
     start_ms, end_ms = _optional_range()
-    found = metrics.series(current_viewer(), _matcher_sets(), start_ms=start_ms, end_ms=end_ms)
+    found = metrics.series(current_viewer(), _matcher_sets(), start_ms=start_ms, end_ms=end_ms, is_gone=client_gone())
     return _listed([_as_object(labels) for labels in found], limit)
 
 
@@ -118,7 +126,9 @@ def labels() -> Response:
     """The names of all labels."""
     limit = limit_parameter()
     start_ms, end_ms = _optional_range()
-    found = metrics.label_names(current_viewer(), _matcher_sets(), start_ms=start_ms, end_ms=end_ms)
+    found = metrics.label_names(
+        current_viewer(), _matcher_sets(), start_ms=start_ms, end_ms=end_ms, is_gone=client_gone()
+    )
     return _listed(found, limit)
 
 
@@ -171,6 +181,17 @@ def formatted_query() -> Response:
     """The expression, laid out."""
     try:
         return answer(format_query(_expr()))
+    except QueryError as error:
+        return _query_failure(error)
+
+
+@blueprint.route("/parse_query", methods=BOTH)
+@documented("The tree of a PromQL expression", query={"query": "PromQL"})
+@guarded(READ, NOUN)
+def parsed_query() -> Response:
+    """The expression's tree, as Prometheus's own."""
+    try:
+        return answer(ast_of(_expr()))
     except QueryError as error:
         return _query_failure(error)
 

@@ -6,9 +6,12 @@ set of windows (windows.py). This file walks the tree; the work is done in the f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 
-from app.domain.labels import Labels
+from app.domain.labels import Labels, Matcher
 from app.domain.samples import Float64s, Int64s
 from app.errors import QueryError
 from app.promql.aggregates import aggregate
@@ -83,6 +86,31 @@ def query_range(
             return Matrix([()], grid.ts_ms, value[None, :], warnings)
         value = in_order_of_labels(drop_empty(value))
         return Matrix(value.labels, grid.ts_ms, value.values, warnings)
+
+
+class Newest(NamedTuple):
+    """The newest sample of one series."""
+
+    labels: Labels
+    ts_ms: int
+    value: float
+
+
+def newest_samples(
+    source: SeriesSource, matcher_sets: Sequence[Sequence[Matcher]], *, at_ms: int, limits: Limits
+) -> list[Newest]:
+    """The newest sample up to `at_ms`, within the look-back and not stale, of the series of any set; by labels."""
+    reading = Reading(source, Budget(limits))
+    at = np.array([at_ms], dtype=np.int64)
+    found: dict[Labels, Newest] = {}
+    for matchers in matcher_sets:
+        values = reading.latest(tuple(matchers), at, limits.lookback_ms, as_time=False)
+        times = reading.latest(tuple(matchers), at, limits.lookback_ms, as_time=True)
+        for labels, value, seconds in zip(
+            values.labels, values.values[:, 0].tolist(), times.values[:, 0].tolist(), strict=True
+        ):
+            found[labels] = Newest(labels, round(seconds * 1000), value)
+    return [found[labels] for labels in sorted(found)]
 
 
 class Evaluation:

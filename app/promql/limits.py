@@ -15,7 +15,8 @@ def never() -> bool:
 
 @dataclass(frozen=True)
 class Limits:
-    """The bounds of one query. `expired` answers whether its time is over; the engine has no clock of its own."""
+    """The bounds of one query. `expired` answers whether its time is over (the engine has no clock of its own),
+    `cancelled` whether nobody waits for the answer any more."""
 
     max_samples: int = 50_000_000
     max_series: int = 1_000_000
@@ -23,6 +24,7 @@ class Limits:
     lookback_ms: int = 300_000
     subquery_step_ms: int = 60_000
     expired: Callable[[], bool] = field(default=never, compare=False)
+    cancelled: Callable[[], bool] = field(default=never, compare=False)
 
 
 class Budget:
@@ -33,6 +35,8 @@ class Budget:
         self.samples = 0
         self.series = 0
         self.warnings: dict[str, None] = {}
+        self.infos: dict[str, None] = {}
+        self.peak = 0
 
     def load(self, *, series: int, samples: int) -> None:
         """Account for one block read from the source."""
@@ -46,6 +50,7 @@ class Budget:
 
     def room(self, cells: int) -> None:
         """Check that an intermediate result of `cells` values still fits, and that time is left."""
+        self.peak = max(self.peak, self.samples + cells)
         if self.samples + cells > self.limits.max_samples:
             raise QueryError(
                 "query processing would load too many samples into memory in query execution", kind="execution"
@@ -53,10 +58,16 @@ class Budget:
         self.check()
 
     def check(self) -> None:
-        """Stop the query when its time is over."""
+        """Stop the query when its time is over or nobody waits for it."""
+        if self.limits.cancelled():
+            raise QueryError("query was canceled in expression evaluation", kind="canceled")
         if self.limits.expired():
             raise QueryError("query timed out in expression evaluation", kind="timeout")
 
     def warn(self, message: str) -> None:
         """Add a warning to the answer, once."""
         self.warnings[message] = None
+
+    def inform(self, message: str) -> None:
+        """Add a hint to the answer, once."""
+        self.infos[message] = None

@@ -58,7 +58,7 @@ _MANY = {"ManyToOne": "left", "OneToMany": "right"}
 @lru_cache(maxsize=2048)
 def parse(expr: str) -> Node:
     """The tree of a query. Raises QueryError (bad_data) with the parser's words."""
-    tree = _grammar_tree(expr)
+    tree = grammar_tree(expr)
     try:
         return _node(tree)
     except (ValueError, OverflowError) as error:
@@ -79,7 +79,7 @@ def measured_side(expr: str) -> tuple[str, float | None]:
 
     `rate(x[5m]) > 5 and on (device) up == 1` measures `rate(x[5m])` against 5: the part worth a chart.
     """
-    tree = _grammar_tree(expr)
+    tree = grammar_tree(expr)
     limit: float | None = None
     while isinstance(tree, grammar.ParenExpr) or (isinstance(tree, grammar.BinaryExpr) and str(tree.op) in _CONDITIONS):
         if isinstance(tree, grammar.BinaryExpr):
@@ -92,10 +92,11 @@ def measured_side(expr: str) -> tuple[str, float | None]:
 
 def format_query(expr: str) -> str:
     """The query, laid out as Prometheus's formatter does."""
-    return str(_grammar_tree(expr).prettify())
+    return str(grammar_tree(expr).prettify())
 
 
-def _grammar_tree(expr: str) -> Any:
+def grammar_tree(expr: str) -> Any:
+    """The parser's own tree; untyped, as the parser is. Raises QueryError."""
     _check_depth(expr)
     try:
         return grammar.parse(expr)
@@ -124,7 +125,7 @@ def _node(tree: Any) -> Node:  # noqa: PLR0911  one branch per kind of node, not
         case grammar.VectorSelector():
             return _selector(tree)
         case grammar.MatrixSelector():
-            return RangeSelector(_selector(tree.vector_selector), _ms(tree.range))
+            return RangeSelector(_selector(tree.vector_selector), ms_of(tree.range))
         case grammar.SubqueryExpr():
             return _subquery(tree)
         case grammar.UnaryExpr():
@@ -144,15 +145,15 @@ def _selector(tree: Any) -> Selector:
         raise QueryError('parse error: "or" between label matchers is not supported')
     matchers = [] if tree.name is None else [Matcher(METRIC, MatchOp.EQUAL, tree.name)]
     try:
-        matchers += [Matcher(m.name, _MATCH_OPS[_member(m.op)], m.value) for m in tree.matchers.matchers]
+        matchers += [Matcher(m.name, _MATCH_OPS[member_of(m.op)], m.value) for m in tree.matchers.matchers]
     except InvalidInput as error:
         raise QueryError(f"parse error: {error.reason}") from error
-    return Selector(tuple(matchers), _ms(tree.offset), _at(tree))
+    return Selector(tuple(matchers), ms_of(tree.offset), at_of(tree))
 
 
 def _subquery(tree: Any) -> Subquery:
-    step_ms = None if tree.step is None else _ms(tree.step)
-    return Subquery(_node(tree.expr), _ms(tree.range), step_ms, _ms(tree.offset), _at(tree))
+    step_ms = None if tree.step is None else ms_of(tree.step)
+    return Subquery(_node(tree.expr), ms_of(tree.range), step_ms, ms_of(tree.offset), at_of(tree))
 
 
 def _binary(tree: Any) -> Binary:
@@ -166,7 +167,7 @@ def _binary(tree: Any) -> Binary:
         matching = Matching(
             on,
             () if labels is None else tuple(labels.labels),
-            _MANY.get(_member(modifier.card)),
+            _MANY.get(member_of(modifier.card)),
             tuple(modifier.group_labels or ()),
         )
     is_bool = modifier is not None and modifier.return_bool
@@ -184,7 +185,8 @@ def _aggregate(tree: Any) -> Aggregate:
     )
 
 
-def _at(tree: Any) -> int | At | None:
+def at_of(tree: Any) -> int | At | None:
+    """Where `@` pins a selector or subquery of the parser's tree: ms, an end of the query, or None."""
     # The parser's own value of `@` panics before 1970, so the number is read from its text instead: what
     # follows the selector's or the subquery's last bracket. That text shows times before 1970 as 0.
     text = str(tree)
@@ -203,9 +205,11 @@ def _at(tree: Any) -> int | At | None:
     return at_ms
 
 
-def _ms(duration: timedelta | None) -> int:
+def ms_of(duration: timedelta | None) -> int:
+    """A duration of the parser's tree in ms; none is 0."""
     return 0 if duration is None else round(duration / timedelta(milliseconds=1))
 
 
-def _member(value: Any) -> str:
+def member_of(value: Any) -> str:
+    """The name of a member of one of the parser's enumerations, which have no hash."""
     return str(value).rpartition(".")[2]
