@@ -1,7 +1,7 @@
 """`make bench`: runs every benchmark beside this file, prints one table, writes bench/results.json.
 
 A benchmark is a module with `main() -> list[dict]`; each dict is one row: `name`, `value`, `unit`, and where there is
-one a `ratio` to the reference of the same run, its `limit`, and a `note`.
+one a `ratio` to the reference of the same run, its `limit` (what it must keep) and `goal`, and a `note`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results.json"
-COLUMNS = ("name", "value", "unit", "ratio", "limit", "note")
+COLUMNS = ("name", "value", "unit", "ratio", "limit", "goal", "note")
 
 
 def main(names: list[str]) -> int:
