@@ -14,12 +14,21 @@ from app.errors import ConfigError
 
 PREFIX = "WATCHFLOOR_"
 # Variables that hold a secret may be given as a path in …_FILE instead.
-SECRETS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "SMTP_URL", "OBJECT_STORE_URL", "OIDC_CLIENT_SECRET")
+SECRETS = (
+    "DATABASE_URL",
+    "DATABASE_READ_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "SMTP_URL",
+    "OBJECT_STORE_URL",
+    "OIDC_CLIENT_SECRET",
+)
 EXAMPLES: Mapping[str, str] = {
     "HOME": "/var/lib/watchfloor",
     "PORT": "8050",
     "BIND": "127.0.0.1",
     "DATABASE_URL": "postgresql://watchfloor:secret@db:5432/watchfloor",
+    "DATABASE_READ_URL": "postgresql://watchfloor:secret@replica:5432/watchfloor",
     "REDIS_URL": "redis://valkey:6379/0",
     "OBJECT_STORE_URL": "file:///var/lib/watchfloor/objects",
     "SECRET_KEY": "64 random hexadecimal digits",
@@ -39,6 +48,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8050, ge=1, le=65534)
     bind: str = "127.0.0.1"
     database_url: str | None = None
+    database_read_url: str | None = None
     redis_url: str | None = None
     object_store_url: str | None = None
     secret_key: str | None = Field(default=None, min_length=32)
@@ -53,7 +63,7 @@ class Settings(BaseSettings):
     # Proxies whose X-Forwarded-For is believed, as CIDR ranges with commas.
     trusted_proxies: str = ""
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_read_url")
     @classmethod
     def _database_scheme(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("postgresql://", "postgresql+psycopg://", "postgres://")):

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.tenancy import TenantId
 from models.bounds import current_bounds
+from models.replica import Replica
 
 # role name -> its login in Postgres; made by migrations/roles.py.
 ROLES: Mapping[str, str] = {
@@ -29,10 +30,11 @@ ROLES: Mapping[str, str] = {
 
 @dataclass
 class Database:
-    """The engines of this process by role; `role` (web or worker) serves tenant sessions."""
+    """The engines of this process by role; `role` (web or worker) serves tenant sessions. Reads may have a replica."""
 
     role: str
     engines: dict[str, Engine]
+    replica: Replica | None = None
 
     @contextmanager
     def session(self, role: str) -> Iterator[Session]:
@@ -46,10 +48,26 @@ class Database:
         with self.engines[role].begin() as connection:
             yield connection
 
+    @contextmanager
+    def reading_connection(self) -> Iterator[Connection]:
+        """One transaction that only reads: of the replica when there is one that can be used."""
+        if self.replica is None:
+            with self.connection(self.role) as connection:
+                yield connection
+            return
+        with self.replica.connection() as found:
+            if found is not None:
+                yield found
+                return
+        with self.connection(self.role) as connection:
+            yield connection
+
     def close(self) -> None:
         """Close every pool."""
         for engine in self.engines.values():
             engine.dispose()
+        if self.replica is not None:
+            self.replica.engine.dispose()
 
 
 SET_TENANT = text("select set_config('app.tenant', :tenant, true)")
@@ -73,19 +91,20 @@ def role_url(owner_url: str, role: str, secret_key: str) -> URL:
     return url.set(username=login, password=role_password(role, secret_key))
 
 
-def open_database(owner_url: str, *, role: str, secret_key: str, pool_size: int = 8) -> Database:
-    """Make the pools of this process; connections are opened when first used."""
+def open_database(
+    owner_url: str, *, role: str, secret_key: str, pool_size: int = 8, read_url: str | None = None
+) -> Database:
+    """Make the pools of this process; connections are opened when first used. `read_url` is that of a replica."""
     engines = {
-        name: create_engine(
-            role_url(owner_url, name, secret_key),
-            pool_size=pool_size if name == role else 2,
-            max_overflow=pool_size if name == role else 4,
-            pool_pre_ping=True,
-            connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
-        )
+        name: _engine(role_url(owner_url, name, secret_key), pool_size if name == role else 2)
         for name in (role, "writer", "platform")
     }
-    return use_database(Database(role, engines))
+    replica = None
+    if read_url:
+        # What only reads can write nowhere, whatever server stands behind the address.
+        engine = _engine(role_url(read_url, role, secret_key), pool_size, "-c default_transaction_read_only=on")
+        replica = Replica(engine, engines[role])
+    return use_database(Database(role, engines, replica))
 
 
 def use_database(database: Database) -> Database:
@@ -117,10 +136,13 @@ def tenant_session(tenant: TenantId) -> Iterator[Session]:
 
 
 @contextmanager
-def tenant_connection(tenant: TenantId) -> Iterator[Connection]:
-    """tenant_session() without the object mapper: for COPY and for bulk reads of samples."""
+def tenant_connection(tenant: TenantId, *, read_only: bool = False) -> Iterator[Connection]:
+    """tenant_session() without the object mapper: for COPY and for bulk reads of samples.
+
+    `read_only` is for what may be some seconds old, as samples may: a replica answers when there is one.
+    """
     database = _require()
-    with database.connection(database.role) as connection:
+    with database.reading_connection() if read_only else database.connection(database.role) as connection:
         bounds = current_bounds()
         if bounds is None:
             connection.execute(SET_TENANT, {"tenant": str(tenant)})
@@ -143,6 +165,16 @@ def writer_connection() -> Iterator[Connection]:
     """One transaction of the sample writer, which may insert samples of every tenant and no more."""
     with _require().connection("writer") as connection:
         yield connection
+
+
+def _engine(url: URL, pool_size: int, options: str = "") -> Engine:
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=max(4, pool_size),
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5, "options": f"-c timezone=UTC {options}".strip()},
+    )
 
 
 def _require() -> Database:

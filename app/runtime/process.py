@@ -24,7 +24,9 @@ def open_process(settings: Settings, role: str, *, pool_size: int = 8) -> Settin
     log.configure(settings.log_format, settings.log_level)
     ready = ready_settings(settings)
     assert ready.database_url and ready.redis_url and ready.secret_key
-    open_database(ready.database_url, role=role, secret_key=ready.secret_key, pool_size=pool_size)
+    # Workers judge by what was just written: only what people and programs look at may be some seconds old.
+    read_url = ready.database_read_url if role == "web" else None
+    open_database(ready.database_url, role=role, secret_key=ready.secret_key, pool_size=pool_size, read_url=read_url)
     open_valkey(ready.redis_url)
     open_keyring(ready.secret_key)
     open_outbound(ready)

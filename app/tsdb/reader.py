@@ -79,7 +79,7 @@ class Reader:
 
     def select(self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int) -> list[SeriesBlock]:
         """The series that satisfy all matchers, with their samples at start_ms <= ts <= end_ms."""
-        with tenant_connection(self.tenant) as connection:
+        with tenant_connection(self.tenant, read_only=True) as connection:
             groups = select_series(connection, self.tenant, matchers)
             fetched = _fetch(connection, self.tenant, groups, *_moments(start_ms, end_ms)) if groups else {}
         return [
@@ -92,7 +92,7 @@ class Reader:
     def series(self, matcher_sets: Sequence[Sequence[Matcher]], *, start_ms: int, end_ms: int) -> list[Labels]:
         """The series of any of the sets whose group has samples in the range, ascending."""
         found: set[Labels] = set()
-        with tenant_connection(self.tenant) as connection:
+        with tenant_connection(self.tenant, read_only=True) as connection:
             for matchers in matcher_sets:
                 groups = select_series(connection, self.tenant, matchers)
                 alive = self._alive(connection, [group.group_id for group in groups], start_ms, end_ms)
@@ -106,7 +106,7 @@ class Reader:
         if matcher_sets:
             series = self.series(matcher_sets, start_ms=start_ms, end_ms=end_ms)
             return sorted({name for labels in series for name, _ in labels})
-        with tenant_connection(self.tenant) as connection:
+        with tenant_connection(self.tenant, read_only=True) as connection:
             return list(connection.scalars(_NAMES, self._range(start_ms, end_ms)))
 
     def label_values(
@@ -116,12 +116,12 @@ class Reader:
         if matcher_sets:
             series = self.series(matcher_sets, start_ms=start_ms, end_ms=end_ms)
             return sorted({value for labels in series if (value := value_of(labels, name))})
-        with tenant_connection(self.tenant) as connection:
+        with tenant_connection(self.tenant, read_only=True) as connection:
             return list(connection.scalars(_VALUES, {"name": name, **self._range(start_ms, end_ms)}))
 
     def metadata(self, metric: str = "") -> list[Metadata]:
         """What senders said about one metric, or about all."""
-        with tenant_connection(self.tenant) as connection:
+        with tenant_connection(self.tenant, read_only=True) as connection:
             rows = connection.execute(_METADATA, {"tenant": self.tenant, "metric": metric})
             return [Metadata(row.metric, row.kind, row.help, row.unit) for row in rows]
 
