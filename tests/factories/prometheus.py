@@ -45,10 +45,10 @@ class RealPrometheus:
 
 
 @contextmanager
-def real_prometheus(folder: Path) -> Iterator[RealPrometheus]:
+def real_prometheus(folder: Path, config: str = "") -> Iterator[RealPrometheus]:
     """Start the machine's Prometheus with an empty store in `folder`; stop it afterwards."""
     assert BINARY is not None
-    (folder / "prometheus.yml").write_text("")
+    (folder / "prometheus.yml").write_text(config)
     port = _free_port()
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
