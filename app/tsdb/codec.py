@@ -1,0 +1,317 @@
+"""Columns of samples to few bytes and back, lossless to the bit.
+
+A column is scaled to whole numbers where it is exact at up to four decimals, and is else taken as its 64 bits. What
+remains of each value (from the value before, or from the first) goes as bit planes, as many as the column needs:
+the planes of noise cost what noise must, the others are compressed to next to nothing. There is no object per sample.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from app.domain.samples import ABSENT_BITS, Float64s, Int64s, absent_array, is_absent
+from app.errors import DecodeError
+
+CODEC: Final = 1
+MOST_BYTES: Final = 1 << 30
+
+_DECIMALS: Final = (0, 1, 2, 3, 4)
+_MOST_EXACT: Final = 2.0**53
+_LEVEL: Final = 3
+# How a column becomes what is packed: decimals in the low bits, and one of these.
+_FROM_FIRST, _DELTA, _BITS = 0, 16, 32
+# A part that would be emptier than this is taken apart into columns that have their times in common.
+_LEAST_FILLED: Final = 0.5
+_COUNT = struct.Struct("<I")
+_PART = struct.Struct("<IHI")
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Samples of some slots at common times: `slots` (s,) ascending, `ts_ms` (t,) ascending, `values` (t, s)."""
+
+    slots: NDArray[np.intp]
+    ts_ms: Int64s
+    values: Float64s
+
+
+def encode(ts_ms: Int64s, matrix: Float64s) -> bytes:
+    """Pack `matrix` (t, s), taken at `ts_ms` (t,), ascending; ABSENT where there is no sample."""
+    return encode_parts(parts_of(Part(np.arange(matrix.shape[1]), ts_ms, matrix)))
+
+
+def decode(blob: bytes) -> tuple[Int64s, Float64s]:
+    """What encode() packed: times without any sample are left out, and slots behind the last that has one."""
+    parts = decode_parts(blob)
+    if not parts:
+        return np.empty(0, dtype=np.int64), absent_array((0, 0))
+    ts_ms = np.unique(np.concatenate([part.ts_ms for part in parts]))
+    matrix = absent_array((len(ts_ms), 1 + max(int(part.slots[-1]) for part in parts)))
+    for part in parts:
+        matrix[np.ix_(np.searchsorted(ts_ms, part.ts_ms), part.slots)] = part.values
+    return ts_ms, matrix
+
+
+def checksum(blob: bytes) -> int:
+    """CRC-32 of a blob."""
+    return zlib.crc32(blob)
+
+
+def count(parts: Sequence[Part]) -> int:
+    """How many samples there are."""
+    return sum(part.values.size - int(is_absent(part.values).sum()) for part in parts)
+
+
+def parts_of(part: Part) -> list[Part]:
+    """The same samples without empty rows and columns, in several parts if one would be mostly empty."""
+    # A NaN is looked for first: most matrices have none, and then nothing is absent.
+    if part.values.size and not np.isnan(part.values).any():
+        return [part]
+    there = ~is_absent(part.values)
+    columns, rows = there.any(axis=0), there.any(axis=1)
+    if not columns.any():
+        return []
+    if not (columns.all() and rows.all()):
+        part = Part(part.slots[columns], part.ts_ms[rows], part.values[np.ix_(rows, columns)])
+        there = there[np.ix_(rows, columns)]
+    if there.mean() >= _LEAST_FILLED:
+        return [part]
+    alike: dict[bytes, list[int]] = {}
+    for column, pattern in enumerate(np.packbits(there.T, axis=1)):
+        alike.setdefault(pattern.tobytes(), []).append(column)
+    return [
+        Part(part.slots[found], part.ts_ms[there[:, found[0]]], part.values[:, found][there[:, found[0]]])
+        for found in alike.values()
+    ]
+
+
+def encode_parts(parts: Sequence[Part]) -> bytes:
+    """Pack parts that have no sample in common; each is dense, or nearly so."""
+    pieces = [_COUNT.pack(len(parts))]
+    for part in parts:
+        pieces += _encode_part(part)
+    return zstandard.ZstdCompressor(level=_LEVEL).compress(b"".join(pieces))
+
+
+def decode_parts(blob: bytes, slots: NDArray[np.intp] | None = None) -> list[Part]:
+    """The parts of a blob, of all slots or of the given; raises DecodeError."""
+    try:
+        size = zstandard.frame_content_size(blob)
+        if not 0 <= size <= MOST_BYTES:
+            raise DecodeError("block", "", f"{size} bytes are not possible")
+        cursor = _Cursor(zstandard.ZstdDecompressor().decompress(blob))
+        number = _COUNT.unpack(cursor.take_bytes(_COUNT.size))[0]
+        wanted = None if slots is None else np.asarray(slots)
+        parts = [_decode_part(cursor, wanted) for _ in range(number)]
+    except (zstandard.ZstdError, struct.error, ValueError, IndexError) as error:
+        raise DecodeError("block", "", f"it cannot be read: {error}") from error
+    return [part for part in parts if len(part.slots)]
+
+
+class _Cursor:
+    """Where reading has come to."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self.at = 0
+
+    def take_bytes(self, size: int) -> bytes:
+        self.at += size
+        return self.raw[self.at - size : self.at]
+
+    def take(self, dtype: str, size: int) -> NDArray[Any]:
+        found = np.frombuffer(self.raw, dtype=dtype, count=size, offset=self.at) if size else np.empty(0, dtype)
+        self.at += found.nbytes
+        return found
+
+
+def _encode_part(part: Part) -> list[bytes]:
+    values, holes, odd_at, odd_bits = _filled(part.values)
+    kinds, whole = _scaled(values)
+    head = _PART.pack(len(part.ts_ms), len(part.slots), len(odd_at))
+    with_holes = np.flatnonzero(holes.any(axis=0)) if holes is not None else np.empty(0, dtype=np.intp)
+    pieces = [head, part.slots.astype("<u2").tobytes()]
+    pieces += _encode_columns(np.zeros(1, dtype=np.uint8), part.ts_ms[:, None])
+    pieces += _encode_columns(kinds, whole)
+    pieces += [_COUNT.pack(len(with_holes)), with_holes.astype("<u2").tobytes()]
+    if holes is not None and len(with_holes):
+        pieces.append(np.packbits(holes.T[with_holes], axis=1).tobytes())
+    return [*pieces, odd_at.astype("<u4").tobytes(), odd_bits.astype("<u8").tobytes()]
+
+
+def _decode_part(cursor: _Cursor, wanted: NDArray[np.intp] | None) -> Part:
+    rows, width, odd = _PART.unpack(cursor.take_bytes(_PART.size))
+    slots = cursor.take("<u2", width).astype(np.intp)
+    chosen = np.arange(width) if wanted is None else np.flatnonzero(np.isin(slots, wanted))
+    _, times = _decode_columns(cursor, rows, 1, np.zeros(1, dtype=np.intp))
+    kinds, whole = _decode_columns(cursor, rows, width, chosen)
+    values = _unscaled(kinds, whole)
+    with_holes = cursor.take("<u2", _COUNT.unpack(cursor.take_bytes(_COUNT.size))[0]).astype(np.intp)
+    bytes_each = (rows + 7) // 8
+    packed = cursor.take("u1", len(with_holes) * bytes_each).reshape(len(with_holes), bytes_each)
+    odd_at, odd_bits = cursor.take("<u4", odd), cursor.take("<u8", odd)
+    bits = values.view(np.uint64)
+    place = np.full(width, -1)
+    place[chosen] = np.arange(len(chosen))
+    if len(with_holes):
+        mine = place[with_holes] >= 0
+        holes = np.unpackbits(packed[mine], axis=1, count=rows).astype(bool).T
+        columns = place[with_holes[mine]]
+        bits[:, columns] = np.where(holes, np.uint64(ABSENT_BITS), bits[:, columns])
+    if odd:
+        mine = place[odd_at % width] >= 0
+        bits[odd_at[mine] // width, place[odd_at[mine] % width]] = odd_bits[mine]
+    return Part(slots[chosen], times[:, 0], values)
+
+
+def _filled(values: Float64s) -> tuple[Float64s, NDArray[np.bool_] | None, Int64s, NDArray[np.uint64]]:
+    """Finite values (what is not repeats the one before), where nothing is, and the flat places and bits of the rest."""
+    nothing = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint64)
+    finite = np.isfinite(values)
+    if finite.all():
+        return values, None, *nothing
+    holes = is_absent(values)
+    odd_at = np.flatnonzero(~finite & ~holes)
+    odd_bits = np.ascontiguousarray(values).view(np.uint64).reshape(-1)[odd_at]
+    rows = np.maximum.accumulate(np.where(finite, np.arange(len(values))[:, None], -1), axis=0)
+    # Before the first finite value of a column stands that value; a column that has none is zero.
+    rows = np.where(rows < 0, np.argmax(finite, axis=0), rows)
+    filled = np.take_along_axis(values, rows, axis=0)
+    return np.where(np.isfinite(filled), filled, 0.0), holes, odd_at, odd_bits
+
+
+def _scaled(values: Float64s) -> tuple[Bytes, Int64s]:
+    """The kind of each column (s,), and whole numbers (t, s): the scaled values, or the bits."""
+    values = np.ascontiguousarray(values)
+    kinds = np.full(values.shape[1], _BITS, dtype=np.uint8)
+    whole = values.view(np.int64).copy()
+    left = np.arange(values.shape[1])
+    with np.errstate(all="ignore"):
+        for decimals in _DECIMALS:
+            some = values if len(left) == values.shape[1] else values[:, left]
+            # Adding zero makes the negative zero, which no whole number is, the other one.
+            scaled = np.rint(some * 10.0**decimals if decimals else some) + 0.0
+            back = scaled / 10.0**decimals if decimals else scaled
+            # As bits, so that the two zeros differ.
+            exact = (back.view(np.int64) == some.view(np.int64)) & (np.abs(scaled) < _MOST_EXACT)
+            fits = exact.all(axis=0)
+            if fits.any():
+                # What is too large for int64 is not exact, and not taken.
+                whole[:, left[fits]] = scaled[:, fits].astype(np.int64)
+                kinds[left[fits]] = decimals
+                left = left[~fits]
+            if not len(left):
+                break
+    return kinds, whole
+
+
+def _unscaled(kinds: Bytes, whole: Int64s) -> Float64s:
+    values = whole.view(np.float64)
+    is_number = kinds & _BITS == 0
+    if is_number.all():
+        values = whole.astype(np.float64)
+    elif is_number.any():
+        values = np.where(is_number, whole.astype(np.float64), values)
+    for decimals in _DECIMALS[1:]:
+        columns = np.flatnonzero(is_number & (kinds & 15 == decimals))
+        if len(columns):
+            values[:, columns] /= 10.0**decimals
+    return values
+
+
+def _encode_columns(kinds: Bytes, whole: Int64s) -> list[bytes]:
+    """Whole numbers (t, s) as kinds, firsts, bases and widths of the columns, and their bit planes."""
+    columns = np.ascontiguousarray(whole.T)
+    first = columns[:, 0].copy()
+    steps = np.diff(columns, axis=1)
+    rest = columns[:, 1:] - first[:, None]
+    bases = np.zeros(len(columns), dtype=np.int64)
+    kinds = kinds.copy()
+    if rest.shape[1]:
+        is_bits = kinds & _BITS != 0
+        from_first, from_before = _spread(rest), _spread(steps)
+        is_delta = (from_before < from_first) & ~is_bits
+        kinds[is_delta] |= _DELTA
+        rest[is_delta] = steps[is_delta]
+        bases = np.where(is_bits, 0, rest.min(axis=1))
+        rest -= bases[:, None]
+        if is_bits.any():
+            rest[is_bits] = columns[is_bits, 1:] ^ columns[is_bits, :-1]
+    rest = rest.view(np.uint64)
+    # The signs of a column's bits, or'ed together, say how many planes it needs.
+    tops = np.bitwise_or.reduce(rest, axis=1)
+    widths = _bit_lengths(tops)
+    pieces = [kinds.tobytes(), first.astype("<i8").tobytes(), bases.astype("<i8").tobytes(), widths.tobytes()]
+    for width in np.unique(widths[widths > 0]).tolist():
+        pieces.append(_planes(rest[widths == width], width))
+    return pieces
+
+
+def _decode_columns(cursor: _Cursor, rows: int, width: int, chosen: NDArray[np.intp]) -> tuple[Bytes, Int64s]:
+    """The chosen columns of what _encode_columns() packed: kinds and whole numbers (t, chosen)."""
+    kinds = cursor.take("u1", width)
+    first, bases = cursor.take("<i8", width), cursor.take("<i8", width)
+    widths = cursor.take("u1", width)
+    place = np.full(width, -1)
+    place[chosen] = np.arange(len(chosen))
+    columns = np.zeros((len(chosen), rows), dtype=np.int64)
+    bytes_each = (rows - 1 + 7) // 8
+    for bits in np.unique(widths[widths > 0]).tolist():
+        members = np.flatnonzero(widths == bits)
+        planes = cursor.take("u1", bits * len(members) * bytes_each).reshape(bits, len(members), bytes_each)
+        mine = place[members] >= 0
+        if mine.any():
+            columns[place[members[mine]], 1:] = _from_planes(planes[:, mine], rows - 1)
+    kinds, first, bases = kinds[chosen], first[chosen], bases[chosen]
+    is_bits, is_delta = kinds & _BITS != 0, kinds & _DELTA != 0
+    if rows > 1:
+        columns[:, 1:] += bases[:, None]
+    plain = ~(is_bits | is_delta)
+    columns[:, 0] = np.where(plain, 0, first)
+    columns[plain] += first[plain, None]
+    if is_delta.any():
+        columns[is_delta] = np.cumsum(columns[is_delta], axis=1)
+    if is_bits.any():
+        columns[is_bits] = np.bitwise_xor.accumulate(columns[is_bits], axis=1)
+    return kinds, np.ascontiguousarray(columns.T)
+
+
+def _spread(columns: Int64s) -> NDArray[np.uint64]:
+    """How far the values of each column lie apart."""
+    spread: NDArray[np.uint64] = (columns.max(axis=1) - columns.min(axis=1)).view(np.uint64)
+    return spread
+
+
+def _bit_lengths(tops: NDArray[np.uint64]) -> Bytes:
+    """int.bit_length() of each."""
+    return np.array([int(top).bit_length() for top in tops], dtype=np.uint8)
+
+
+def _planes(columns: NDArray[np.uint64], width: int) -> bytes:
+    """The bits of columns (c, t), plane by plane: (width, c, t) bits, each row of t filled up to bytes."""
+    size = -(-width // 8)
+    low = np.ascontiguousarray(columns.astype("<u8", copy=False).view(np.uint8).reshape(*columns.shape, 8)[..., :size])
+    # (c, t, bytes) -> (bytes, c, t): then each plane is one pass over bytes that lie side by side.
+    by_byte = np.ascontiguousarray(low.transpose(2, 0, 1))
+    return b"".join(np.packbits(by_byte[plane // 8] & (1 << plane % 8), axis=1).tobytes() for plane in range(width))
+
+
+def _from_planes(planes: Bytes, rows: int) -> Int64s:
+    """(c, rows) int64 of planes (width, c, bytes)."""
+    width, count, _ = planes.shape
+    by_byte = np.zeros((8, count, rows), dtype=np.uint8)
+    for plane in range(width):
+        bits = np.unpackbits(planes[plane], axis=1, count=rows)
+        by_byte[plane // 8] |= bits << (plane % 8)
+    found: Int64s = np.ascontiguousarray(by_byte.transpose(1, 2, 0)).view("<i8")[..., 0]
+    return found
