@@ -29,7 +29,7 @@ from ingest.protocols import remote_write2 as v2
 blueprint = Blueprint("ingest", __name__)
 
 JSON_ENCODINGS: Final = frozenset({"identity", "gzip", "zstd"})
-REMOTE_WRITE_ENCODINGS: Final = frozenset({"snappy", "zstd", "gzip"})
+REMOTE_WRITE_ENCODINGS: Final = frozenset({"snappy", "zstd"})
 DECODERS: Final = {v1.MESSAGE: v1.decode, v2.MESSAGE: v2.decode}
 WRITTEN: Final = "X-Prometheus-Remote-Write"
 LONGEST_IDEMPOTENCY_KEY: Final = 255

@@ -17,7 +17,7 @@ import numpy as np
 from app.domain.labels import METRIC, encode_labels, labels_of
 from app.domain.samples import STALE, Batch, Metadata, Rejection
 from app.errors import DecodeError
-from ingest.protocols.otlp_names import instance_labels, label_name, metric_name
+from ingest.protocols.otlp_names import TARGET_INFO, attribute_labels, instance_labels, metric_name, target_labels
 from ingest.protocols.protobuf import BYTES, FIXED64, VARINT, Field, fields, signed
 
 PROTOCOL: Final = "otlp"
@@ -160,10 +160,12 @@ def _batch(tree: Any) -> Batch:
     out = _Columns()
     try:
         for resource in tree.get("resourceMetrics") or ():
-            labels = instance_labels(_attributes((resource.get("resource") or {}).get("attributes")))
+            attributes = _attributes((resource.get("resource") or {}).get("attributes"))
+            labels, first = instance_labels(attributes), len(out.ts_ms)
             for scope in resource.get("scopeMetrics") or ():
                 for metric in scope.get("metrics") or ():
                     _read_metric(metric, labels, out)
+            _tell_target(attributes, labels, first, out)
     except (AttributeError, TypeError, KeyError) as error:
         raise DecodeError(PROTOCOL, "body", f"not an ExportMetricsServiceRequest: {error}") from None
     return Batch(
@@ -175,6 +177,17 @@ def _batch(tree: Any) -> Batch:
         rejected=out.rejected,
         metadata=list(out.metadata.values()),
     )
+
+
+def _tell_target(attributes: Mapping[str, str], labels: Mapping[str, str], first: int, out: _Columns) -> None:
+    """What else is said of a resource, as the metric `target_info` beside its samples from `first` on."""
+    rest = target_labels(attributes)
+    if not rest or not any(labels.values()) or len(out.ts_ms) == first:
+        return
+    out.points -= 1  # the sample belongs to the last data point, as far as refusals are counted
+    out.add({**rest, **labels, METRIC: TARGET_INFO}, max(out.ts_ms[first:]), 1.0)
+    out.points += 1
+    out.metadata.setdefault(TARGET_INFO, Metadata(TARGET_INFO, "gauge", "Attributes of the resource"))
 
 
 def _read_metric(metric: Tree, resource: Mapping[str, str], out: _Columns) -> None:
@@ -191,7 +204,7 @@ def _read_metric(metric: Tree, resource: Mapping[str, str], out: _Columns) -> No
             if kind == "exponentialHistogram" or data.get("aggregationTemporality") in DELTA:
                 raise ValueError("delta temporality and exponential histograms are not supported")
             attributes = _attributes(point.get("attributes"))
-            labels = {**{label_name(key): value for key, value in attributes.items()}, **resource}
+            labels = {**attribute_labels(attributes), **resource}
             ts_ms = max(0, int(point.get("timeUnixNano") or 0)) // 1_000_000
             if ts_ms > FURTHEST_MS:
                 raise ValueError("the time is out of range")

@@ -20,6 +20,7 @@ PER_UNITS: Final[Mapping[str, str]] = {
     "s": "second", "m": "minute", "min": "minute", "h": "hour", "d": "day", "w": "week", "mo": "month", "y": "year",
 }  # fmt: skip
 # Resource attributes that name the target; Prometheus's job and instance.
+TARGET_INFO: Final = "target_info"
 SERVICE, NAMESPACE, INSTANCE = "service.name", "service.namespace", "service.instance.id"
 
 _NOT_IN_METRICS: Final = re.compile(r"[^a-zA-Z0-9_:]+")
@@ -48,6 +49,24 @@ def label_name(name: str) -> str:
     """An attribute's name as a label."""
     plain = _NOT_IN_LABELS.sub("_", name)
     return f"key_{plain}" if plain[:1].isdigit() else plain
+
+
+def attribute_labels(attributes: Mapping[str, str]) -> dict[str, str]:
+    """Attributes as labels; the values of those that end in the same name are joined, in the order of their keys.
+
+    >>> attribute_labels({"a.b": "1", "a_b": "2"})
+    {'a_b': '1;2'}
+    """
+    labels: dict[str, str] = {}
+    for key in sorted(attributes) if len({*map(label_name, attributes)}) < len(attributes) else attributes:
+        name = label_name(key)
+        labels[name] = f"{labels[name]};{attributes[key]}" if name in labels else attributes[key]
+    return labels
+
+
+def target_labels(attributes: Mapping[str, str]) -> dict[str, str]:
+    """What a resource says besides its `job` and `instance`."""
+    return attribute_labels({key: attributes[key] for key in attributes if key not in (SERVICE, NAMESPACE, INSTANCE)})
 
 
 def instance_labels(attributes: Mapping[str, str]) -> dict[str, str]:
