@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice, repeat
+from itertools import islice
 from threading import Lock
 
 import msgspec
@@ -32,12 +32,15 @@ from app.domain.samples import Int64s
 from app.domain.tenancy import TenantId
 from app.errors import DecodeError
 from app.tsdb.buckets import draw
+from app.tsdb.known import NOT_KNOWN, KnownSeries
 from models.session import generation, tenant_connection
 
 # A place is one integer: group * 256 + slot. A group has at most 240 slots (migration 0002 says why).
 SLOTS_BITS = 8
 SLOTS_PER_GROUP = 240
 
+# How many series are read at once when a process meets a tenant.
+LOAD_AT_ONCE = 20_000
 # How many new series one statement registers: bounds the time that the tenant's lock is held.
 REGISTER_AT_ONCE = 5_000
 # How long a tenant at its limit of series is believed to be still there.
@@ -66,8 +69,8 @@ class SeriesBudget:
 
 UNBOUND = SeriesBudget()
 
-# (generation of the database, tenant) -> series key -> place.
-_known: dict[tuple[int, TenantId], dict[bytes, int]] = {}
+# By generation of the database, and tenant.
+_known: dict[tuple[int, TenantId], KnownSeries] = {}
 _full_s: dict[tuple[int, TenantId], float] = {}
 _loading = Lock()
 
@@ -81,7 +84,7 @@ def series_places(
     Two round trips for all unknown keys of a request.
     """
     known = _places_of(tenant)
-    places = np.fromiter(map(known.get, keys, repeat(-1)), np.int64, len(keys))
+    places = known.places(keys)
     unknown = np.flatnonzero(places < 0).tolist()
     return (places, _resolve(tenant, keys, places, unknown=unknown, budget=budget)) if unknown else (places, {})
 
@@ -107,7 +110,7 @@ def group_key(labels: Labels) -> str:
     return key if len(key) <= LONGEST_GROUP_KEY else "hash " + hashlib.sha256(key.encode()).hexdigest()
 
 
-def _places_of(tenant: TenantId) -> dict[bytes, int]:
+def _places_of(tenant: TenantId) -> KnownSeries:
     name = (generation(), tenant)
     known = _known.get(name)
     if known is None:
@@ -115,9 +118,17 @@ def _places_of(tenant: TenantId) -> dict[bytes, int]:
             known = _known.get(name)
             if known is None:
                 _forget_other_databases(name[0])
-                with tenant_connection(tenant) as connection:
-                    known = {row.key: row.place for row in connection.execute(_LOAD, {"tenant": tenant})}
-                _known[name] = known
+                known = _known[name] = _load(tenant)
+    return known
+
+
+def _load(tenant: TenantId) -> KnownSeries:
+    """All series of a tenant, a piece at a time: their keys take ten times the memory of what is kept."""
+    known = KnownSeries()
+    with tenant_connection(tenant) as connection:
+        rows = connection.execute(_LOAD, {"tenant": tenant}, execution_options={"yield_per": LOAD_AT_ONCE})
+        for piece in rows.partitions():
+            known.update((row.key, row.place) for row in piece)
     return known
 
 
@@ -144,25 +155,30 @@ def _resolve(
             reasons[index] = reason
             continue
         canonical[index] = key = encode_labels(labels)
-        if key not in known:
-            fresh[key] = labels
+        fresh[key] = labels
+    fresh = _unknown_of(known, fresh)
     refused = _take_in(tenant, known, fresh, budget) if fresh else AT_LIMIT
-    for index, key in canonical.items():
-        place = known.get(key)
-        if place is None:
+    # Not kept under a key that is not canonical: a sender could write one series in endlessly many ways.
+    for index, place in zip(canonical, known.places(list(canonical.values())).tolist(), strict=True):
+        if place == NOT_KNOWN:
             reasons[index] = refused
         else:
-            # Not kept under a key that is not canonical: a sender could write one series in endlessly many ways.
             places[index] = place
     return reasons
 
 
-def _take_in(tenant: TenantId, known: dict[bytes, int], fresh: dict[bytes, Labels], budget: SeriesBudget) -> str:
+def _unknown_of(known: KnownSeries, series: dict[bytes, Labels]) -> dict[bytes, Labels]:
+    """Those of some series that this process does not know."""
+    places = known.places(list(series)).tolist()
+    return {key: labels for (key, labels), place in zip(series.items(), places, strict=True) if place == NOT_KNOWN}
+
+
+def _take_in(tenant: TenantId, known: KnownSeries, fresh: dict[bytes, Labels], budget: SeriesBudget) -> str:
     """Learn the places of these series, registering those that no process has met; answers why any stay out."""
     if _is_full(tenant):
         return AT_LIMIT
     _learn(tenant, known, fresh)
-    new = {key: labels for key, labels in fresh.items() if key not in known}
+    new = _unknown_of(known, fresh)
     granted = len(new)
     if new and budget.new_per_min is not None:
         rate = budget.new_per_min
@@ -172,14 +188,14 @@ def _take_in(tenant: TenantId, known: dict[bytes, int], fresh: dict[bytes, Label
     return TOO_MANY_NEW if granted < len(new) else AT_LIMIT
 
 
-def _learn(tenant: TenantId, known: dict[bytes, int], fresh: dict[bytes, Labels]) -> None:
+def _learn(tenant: TenantId, known: KnownSeries, fresh: dict[bytes, Labels]) -> None:
     """The places that other processes registered meanwhile."""
     with tenant_connection(tenant) as connection:
         rows = connection.execute(_LOOK_UP, {"tenant": tenant, "keys": list(fresh)}).all()
     known.update((row.key, row.place) for row in rows)
 
 
-def _register(tenant: TenantId, known: dict[bytes, int], fresh: dict[bytes, Labels]) -> None:
+def _register(tenant: TenantId, known: KnownSeries, fresh: dict[bytes, Labels]) -> None:
     # By metric first: a query reads the slots of one metric, and neighbours are read in one piece.
     ordered = iter(sorted(fresh.items(), key=lambda item: (value_of(item[1], METRIC), item[1])))
     while chunk := dict(islice(ordered, REGISTER_AT_ONCE)):

@@ -7,7 +7,8 @@ Source: InfluxDB v2 reference, "Line protocol": elements, data types, escapes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from app.domain.labels import METRIC, encode_labels, labels_of
 from app.domain.samples import Batch, Rejection
 from app.errors import DecodeError
+from ingest.protocols import influx_plain
 
 PROTOCOL: Final = "influx"
 # Units in a millisecond, or milliseconds in a unit: (multiply by, divide by).
@@ -31,6 +33,7 @@ BOOLEANS: Final = {
     **dict.fromkeys(("f", "F", "false", "False", "FALSE"), 0.0),
 }
 FURTHEST_MS: Final = 9_000_000_000_000
+COMMENT: Final = ord("#")
 
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _INTEGER: Final = re.compile(r"[+-]?\d+")
@@ -56,17 +59,61 @@ def decode(body: bytes, *, precision: str, now_ms: int) -> Batch:
     if precision not in PRECISIONS:
         raise DecodeError(PROTOCOL, "precision", f"{precision} is not one of ns, us, ms, s, m, h")
     try:
-        lines = body.decode().split("\n")
+        body.decode()
     except UnicodeDecodeError as error:
         raise DecodeError(PROTOCOL, f"byte {error.start}", "not UTF-8") from None
+    lines = [line.strip(b" \t\r") for line in body.split(b"\n")]
+    unit = PRECISIONS[precision]
+    plain, others = _plain_lines(lines, unit, now_ms)
+    batch = _read_slowly(others, unit, now_ms)
+    return _merged(plain, batch) if plain is not None else batch
+
+
+def _plain_lines(
+    lines: Sequence[bytes], unit: tuple[int, int], now_ms: int
+) -> tuple[Batch | None, list[tuple[int, bytes]]]:
+    """The samples of the plain lines, and the other lines that say something, each with its index."""
+    indexes, parts, others = [], [], []
+    for index, line in enumerate(lines):
+        if not line or line[0] == COMMENT:
+            continue
+        split = line.split(b" ")
+        if b'"' in line or b"\\" in line or not 1 < len(split) < 4 or not all(split):
+            others.append((index, line))
+        else:
+            indexes.append(index)
+            parts.append(split)
+    moments = _moments({split[2] if len(split) > 2 else b"" for split in parts}, unit, now_ms)
+    read = (
+        influx_plain.read([split[0] for split in parts], [split[1] for split in parts]) if parts and moments else None
+    )
+    if read is None:
+        return None, sorted([*others, *((index, lines[index]) for index in indexes)])
+    of_line = np.array([moments[split[2] if len(split) > 2 else b""] for split in parts], dtype=np.int64)
+    return Batch(
+        keys=read.keys,
+        series=np.arange(len(read.keys), dtype=np.int32),
+        ts_ms=np.repeat(of_line, read.counts),
+        values=read.values,
+        positions=np.repeat(np.array(indexes, dtype=np.int32), read.counts),
+    ), others
+
+
+def _moments(stamps: set[bytes], unit: tuple[int, int], now_ms: int) -> dict[bytes, int]:
+    """The time of each stamp in ms; none at all when any is no time."""
+    try:
+        return {stamp: _moment(stamp.decode(), unit, now_ms) for stamp in stamps}
+    except LineError:
+        return {}
+
+
+def _read_slowly(lines: Sequence[tuple[int, bytes]], unit: tuple[int, int], now_ms: int) -> Batch:
+    """The samples of lines read one by one; bad lines are in `rejected`."""
     numbers: dict[tuple[str, str], int] = {}
     series, ts_ms, values, positions, rejected = [], [], [], [], []
-    for index, line in enumerate(lines):
-        stripped = line.strip(" \t\r")
-        if not stripped or stripped.startswith("#"):
-            continue
+    for index, line in lines:
         try:
-            head, fields, moment = _parts_of(stripped, PRECISIONS[precision], now_ms)
+            head, fields, moment = _parts_of(line.decode(), unit, now_ms)
             for name, value in list(_numbers_of(fields)):
                 series.append(numbers.setdefault((head, name), len(numbers)))
                 ts_ms.append(moment)
@@ -86,20 +133,41 @@ def decode(body: bytes, *, precision: str, now_ms: int) -> Batch:
     return _without(batch, reasons) if reasons else batch
 
 
+def _merged(one: Batch, other: Batch) -> Batch:
+    """Both batches in the order of their lines: of two samples of one series and time the later line wins."""
+    if not len(other):
+        return replace(one, rejected=other.rejected)
+    assert one.positions is not None
+    assert other.positions is not None
+    positions = np.concatenate((one.positions, other.positions))
+    order = np.argsort(positions, kind="stable")
+    return Batch(
+        keys=[*one.keys, *other.keys],
+        series=np.concatenate((one.series, other.series + np.int32(len(one.keys))))[order],
+        ts_ms=np.concatenate((one.ts_ms, other.ts_ms))[order],
+        values=np.concatenate((one.values, other.values))[order],
+        positions=positions[order],
+        rejected=other.rejected,
+    )
+
+
 def _parts_of(line: str, unit: tuple[int, int], now_ms: int) -> tuple[str, str, int]:
     """Measurement with tags, fields, and the time in ms."""
     head = _HEAD.match(line)
     fields = _FIELDS.match(line, head.end()) if head else None
     if head is None or fields is None:
         raise LineError("no fields")
-    stamp = line[fields.end() :].strip()
+    return head[1], fields[1], _moment(line[fields.end() :].strip(), unit, now_ms)
+
+
+def _moment(stamp: str, unit: tuple[int, int], now_ms: int) -> int:
     if not stamp:
-        return head[1], fields[1], now_ms
+        return now_ms
     if not _INTEGER.fullmatch(stamp):
         raise LineError("the time is not a whole number")
     if len(stamp) > 20 or abs(moment := int(stamp) * unit[0] // unit[1]) > FURTHEST_MS:
         raise LineError("the time is out of range: is the precision right?")
-    return head[1], fields[1], moment
+    return moment
 
 
 def _numbers_of(fields: str) -> Iterator[tuple[str, float]]:
