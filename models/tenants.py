@@ -29,9 +29,6 @@ class TenantRow(Base):
     most_value_chars: Mapped[int] = mapped_column(server_default="4096")
     most_body_bytes: Mapped[int] = mapped_column(server_default="33554432")  # of one request, as sent
     raw_retention_days: Mapped[int] = mapped_column(server_default="15")
-    retention_5m_days: Mapped[int] = mapped_column(server_default="90")
-    retention_1h_days: Mapped[int] = mapped_column(server_default="730")
-    retention_1d_days: Mapped[int] = mapped_column(server_default="3650")
     archive_days: Mapped[int] = mapped_column(server_default="3650")  # 0: raw samples go without a copy
     retention_5m_days: Mapped[int] = mapped_column(server_default="90")
     retention_1h_days: Mapped[int] = mapped_column(server_default="730")

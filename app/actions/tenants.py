@@ -38,6 +38,9 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "most_value_chars": (1, LONGEST_VALUE),
     "most_body_bytes": (1_024, 32 * 1024 * 1024),
     "raw_retention_days": (1, 3650),
+    "retention_5m_days": (1, 3650),
+    "retention_1h_days": (1, 36_500),
+    "retention_1d_days": (1, 36_500),
 }
 
 

@@ -29,6 +29,9 @@ class Tenant:
     most_value_chars: int
     most_body_bytes: int
     raw_retention_days: int
+    retention_5m_days: int
+    retention_1h_days: int
+    retention_1d_days: int
     created_at: datetime
     closed_at: datetime | None
 

@@ -45,6 +45,9 @@ def tenant_of(row: TenantRow) -> Tenant:
         most_value_chars=row.most_value_chars,
         most_body_bytes=row.most_body_bytes,
         raw_retention_days=row.raw_retention_days,
+        retention_5m_days=row.retention_5m_days,
+        retention_1h_days=row.retention_1h_days,
+        retention_1d_days=row.retention_1d_days,
         created_at=row.created_at,
         closed_at=row.closed_at,
     )

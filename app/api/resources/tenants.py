@@ -43,6 +43,9 @@ class TenantChange(msgspec.Struct, forbid_unknown_fields=True):
     most_value_chars: int | msgspec.UnsetType = msgspec.UNSET
     most_body_bytes: int | msgspec.UnsetType = msgspec.UNSET
     raw_retention_days: int | msgspec.UnsetType = msgspec.UNSET
+    retention_5m_days: int | msgspec.UnsetType = msgspec.UNSET
+    retention_1h_days: int | msgspec.UnsetType = msgspec.UNSET
+    retention_1d_days: int | msgspec.UnsetType = msgspec.UNSET
 
 
 @blueprint.get("/api/v1/tenants")
