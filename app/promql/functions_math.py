@@ -53,6 +53,16 @@ def clamp_max(arguments: Arguments) -> Vectors:
     return _clamped(arguments.vectors(0), np.full(most.shape, -np.inf), most)
 
 
+def smaller_of(left: Float64s, right: Float64s) -> Float64s:
+    """The smaller of two; NaN if either is, save that nothing is smaller than -Inf. As Go's math.Min."""
+    return np.where(np.isneginf(left) | np.isneginf(right), -np.inf, np.minimum(left, right))
+
+
+def greater_of(left: Float64s, right: Float64s) -> Float64s:
+    """The greater of two; NaN if either is, save that nothing is greater than +Inf. As Go's math.Max."""
+    return np.where(np.isposinf(left) | np.isposinf(right), np.inf, np.maximum(left, right))
+
+
 def extreme_of(pick: Callable[[Float64s, Float64s], Float64s]) -> Function:
     """The larger or smaller of two scalars at every step."""
     return lambda arguments: pick(arguments.scalar(0), arguments.scalar(1))
@@ -60,6 +70,6 @@ def extreme_of(pick: Callable[[Float64s, Float64s], Float64s]) -> Function:
 
 def _clamped(vectors: Vectors, least: Float64s, most: Float64s) -> Vectors:
     with np.errstate(invalid="ignore"):
-        values = np.maximum(least, np.minimum(most, vectors.values))
+        values = greater_of(least, smaller_of(most, vectors.values))
         values[:, most < least] = ABSENT
     return drop_empty(vectors.with_values(values)).without_names()

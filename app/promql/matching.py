@@ -124,11 +124,13 @@ def _refuse_duplicates(matching: Matching, many: Vectors, one: Vectors, rows_of:
         together = (one.present[rows].sum(axis=0) > 1) & asked
         if together.any():
             at = one.present[rows][:, int(np.argmax(together))]
-            shown = [format_labels(one.labels[row]) for row, here in zip(rows, at, strict=True) if here][:2]
+            first_two = sorted(one.labels[row] for row, here in zip(rows, at, strict=True) if here)[:2]
+            # The one that came second, and what it collides with.
+            shown = [format_labels(labels) for labels in reversed(first_two)]
             side = "left" if matching.many == "right" else "right"
             raise QueryError(
                 f"found duplicate series for the match group {format_labels(key)} on the {side} hand-side of the "
-                f"operation: [{', '.join(sorted(shown))}];many-to-many matching not allowed: matching labels must "
+                f"operation: [{', '.join(shown)}];many-to-many matching not allowed: matching labels must "
                 "be unique on one side",
                 kind="execution",
             )

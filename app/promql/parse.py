@@ -6,6 +6,7 @@ engine does not have, and guards the parser against queries that would overflow 
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
 from functools import lru_cache
@@ -29,6 +30,7 @@ from app.promql.nodes import (
     Subquery,
     Text,
 )
+from app.promql.parse_errors import in_prometheus_words
 
 # The compiled parser recurses per operator and bracket and kills the process when its stack is full
 # (seen at 5,000 operators); our own walk recurses too.
@@ -39,6 +41,10 @@ MOST_DEPTH = 200
 FURTHEST_MS = 2**62
 
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`|#[^\n]*', re.DOTALL)
+# Strings, comments, names, and numbers whose digits are kept apart by underscores, which the grammar does not know.
+_TOKEN = re.compile(_STRING.pattern + r"|[A-Za-z_:][\w:]*|(?P<number>\.?\d(?:[\w.]|(?<=[eE])[+-])*)", re.DOTALL)
+_DECIMAL = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_SEPARATED = re.compile(r"(0[xX])_|(?<=[0-9a-fA-F])_(?=[0-9a-fA-F])")
 _DEEPENS = re.compile(r"[(\[+\-*/%^=<>]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
 _SELECTOR_BODY = re.compile(r"\{[^{}]*\}")
 _AT = re.compile(r" @ -?[0-9.]+")
@@ -99,9 +105,20 @@ def grammar_tree(expr: str) -> Any:
     """The parser's own tree; untyped, as the parser is. Raises QueryError."""
     _check_depth(expr)
     try:
-        return grammar.parse(expr)
+        return grammar.parse(_TOKEN.sub(_number, expr))
     except ValueError as error:
-        raise QueryError(f"parse error: {error}") from error
+        raise QueryError(f"parse error: {in_prometheus_words(str(error))}") from error
+
+
+def _number(token: re.Match[str]) -> str:
+    number: str | None = token["number"]
+    if number is None:
+        return token[0]
+    plain = _SEPARATED.sub(r"\1", number) if "_" in number else number
+    if _DECIMAL.fullmatch(plain) and math.isinf(float(plain)):
+        why = f'error parsing number: strconv.ParseFloat: parsing "{plain}": value out of range'
+        raise QueryError(f"parse error: {why}")
+    return plain
 
 
 def _check_depth(expr: str) -> None:

@@ -26,6 +26,7 @@ class RealPrometheus:
     """A running server."""
 
     url: str
+    client: httpx.Client
 
     def write(self, series: Mapping[Labels, Mapping[int, float]]) -> None:
         """Send samples in the order of their times: it refuses what is much older than the newest."""
@@ -35,12 +36,12 @@ class RealPrometheus:
                 (labels, [(ts, value) for ts, value in sorted(samples.items()) if begin <= ts < begin + BATCH_MS])
                 for labels, samples in series.items()
             )
-            answer = httpx.post(f"{self.url}/api/v1/write", content=body, headers=HEADERS)
+            answer = self.client.post(f"{self.url}/api/v1/write", content=body, headers=HEADERS)
             assert answer.status_code == 204, answer.text
 
     def get(self, path: str, **parameters: str) -> dict[str, Any]:
         """What it answers, success or not."""
-        answer: dict[str, Any] = httpx.post(f"{self.url}/api/v1/{path}", data=parameters, timeout=30).json()
+        answer: dict[str, Any] = self.client.post(f"{self.url}/api/v1/{path}", data=parameters).json()
         return answer
 
 
@@ -67,7 +68,8 @@ def real_prometheus(folder: Path, config: str = "") -> Iterator[RealPrometheus]:
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_until_ready(url, process, folder / "log")
-        yield RealPrometheus(url)
+        with httpx.Client(timeout=30) as client:
+            yield RealPrometheus(url, client)
     finally:
         process.terminate()
         process.wait(timeout=20)

@@ -7,6 +7,7 @@ are chosen so that nothing ever lies on one. Values are compared as the public c
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,19 @@ from tests.factories.telemetry import BASE_MS, blocks, flat, telemetry
 
 pytestmark = pytest.mark.skipif(BINARY is None, reason="Debian's package prometheus is not installed")
 
-QUERIES = [
-    line
-    for line in (Path(__file__).parent / "peer.queries").read_text().splitlines()
-    if line and not line.startswith("#")
-]
+FOLDER = Path(__file__).parent
+
+
+def lines_of(*names: str) -> list[str]:
+    """The lines of files beside this one, without comments."""
+    texts = [(FOLDER / name).read_text() for name in names]
+    return [line for text in texts for line in text.splitlines() if line and not line.startswith("#")]
+
+
+QUERIES = lines_of("peer.queries", "more.queries")
+# Queries that both refuse; behind a "~" those for which the words differ.
+REFUSED = lines_of("peer.errors")
+IN_FRONT = re.compile(r'^(?:invalid parameter "query": )?(?:\d+:\d+: )?')
 AT_S = BASE_MS // 1000 + 5407
 START_S, END_S, STEP_S = BASE_MS // 1000 + 607, BASE_MS // 1000 + 6607, 120
 RELATIVE = 1e-5
@@ -72,6 +81,18 @@ def test_raw_samples_and_strings_agree(peers: tuple[RealPrometheus, MemorySource
     prometheus, source = peers
     theirs = _theirs(prometheus.get("query", query=expr, time=str(AT_S)))
     _compare(_ours(lambda: query_instant(source, expr, at_ms=AT_S * 1000)), theirs, is_ordered=False)
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_refusals_agree(peers: tuple[RealPrometheus, MemorySource], line: str) -> None:
+    prometheus, source = peers
+    expr = line.removeprefix("~")
+    theirs = prometheus.get("query", query=_in_old_words(expr), time=str(AT_S))
+    with pytest.raises(QueryError) as ours:
+        query_instant(source, expr, at_ms=AT_S * 1000)
+    assert (theirs["status"], theirs["errorType"]) == ("error", ours.value.kind)
+    if not line.startswith("~"):
+        assert str(ours.value) == IN_FRONT.sub("", theirs["error"])
 
 
 def _in_old_words(expr: str) -> str:
