@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
 from app.errors import WatchfloorError
+from app.tsdb import engines
 from models.session import ROLES, role_password
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -30,6 +31,8 @@ def migrate_database(owner_url: str, secret_key: str, *, revision: str = "head")
             config.attributes.update(connection=connection, role_passwords=passwords)
             command.upgrade(config, revision)
             after = MigrationContext.configure(connection).get_current_revision()
+            if revision == "head":
+                engines.adopt(connection)
             # /readyz compares it.
             connection.execute(text(f"grant select on alembic_version to {ROLES['platform']}"))
     finally:
