@@ -28,7 +28,7 @@ EXPIRE: Final = Job("workers.expire.expire", "rules", 60)
 FORGET: Final = Job("workers.forget.forget", "default", 300)
 DELIVER: Final = Job("workers.notify.deliver", "notify", 60)
 DISCOVER: Final = Job("workers.discover.discover", "default", 300)
-RETAIN: Final = Job("workers.retain.retain", "default", 300)
+RETAIN: Final = Job("workers.retain.retain", "default", 3000)
 SWEEP: Final = Job("workers.sweep.sweep", "default", 60)
 
 JOBS: Final = (DRAIN, EVALUATE, DELIVER, DISCOVER, RETAIN, SWEEP, EXPIRE, FORGET)

@@ -10,6 +10,7 @@ from types import FrameType
 from app import log
 from app.auth.sealing import open_keyring
 from app.notify.base import open_outbound
+from app.objects import open_objects
 from app.runtime.home import ready_settings
 from app.settings import Settings
 from app.valkey import open_valkey, valkey
@@ -30,6 +31,7 @@ def open_process(settings: Settings, role: str, *, pool_size: int = 8) -> Settin
     open_valkey(ready.redis_url)
     open_keyring(ready.secret_key)
     open_outbound(ready)
+    open_objects(ready.object_store_url, home=ready.home)
     return ready
 
 

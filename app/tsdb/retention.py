@@ -1,33 +1,86 @@
-"""How long raw samples are kept, and the partitions that wait for new ones."""
+"""How long each tenant keeps each resolution: what would go by other terms, and the going.
+
+Raw samples go in pieces of six hours, and (unless the tenant wants no archive) only after a verified copy was listed.
+"""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import text
 
+from app.domain.retention import TIERS, Going, Held, Terms
 from app.domain.tenancy import TenantId
+from app.errors import DecodeError, NotFound, Unavailable, WatchfloorError
+from app.tsdb import archive
 from models.session import platform_session, tenant_connection, writer_connection
+
+log = logging.getLogger(__name__)
 
 AHEAD: Final = timedelta(days=2)
 STEP: Final = timedelta(hours=6)
 REJECTED_DAYS: Final = 30
+# Pieces of six hours that one run takes from a tenant: the first run after terms were shortened must end, too.
+MOST_PIECES: Final = 120
 
-_TENANTS = text("select id, raw_retention_days, accept_from from tenants")
+_TERMS = text(
+    "select id, raw_retention_days as raw, retention_5m_days as five_minutes, retention_1h_days as hour,"
+    " retention_1d_days as day, archive_days as archive, accept_from as keep_from from tenants"
+    " where cast(:tenant as int) is null or id = :tenant"
+)
 _MAKE = text("select watchfloor_make_partitions(cast(:moments as timestamptz[]))")
-_DROP = text("select watchfloor_drop_partitions(:before)")
-_DELETE = text("delete from sample_hot where tenant_id = :tenant and ts < :before")
+_DROP_EMPTY = text("select watchfloor_drop_empty_partitions(:before)")
 _DELETE_REJECTED = text("delete from rejected_samples where tenant_id = :tenant and at < :before")
+
+# A piece is six hours, open on the left; one that is not over at `before` stays whole.
+_PIECE: Final = "to_timestamp(floor((extract(epoch from ts) - 0.001) / 21600) * 21600)"
+_PIECES = text(
+    f"select bucket from (select distinct {_PIECE} as bucket from sample_hot"  # noqa: S608  constants
+    " where tenant_id = :tenant and ts <= :before"
+    " union select distinct bucket from sample_blocks where tenant_id = :tenant and bucket < :before) pieces"
+    " where bucket + interval '6 hours' <= :before and not exists (select from archives a where a.tenant_id = :tenant"
+    " and a.bucket = pieces.bucket and a.restored_until > :now) order by 1 limit :limit"
+)
+_DELETE_PIECE = (
+    text("delete from sample_blocks where tenant_id = :tenant and bucket = :bucket"),
+    text("delete from sample_hot where tenant_id = :tenant and ts > :bucket and ts <= :end"),
+)
+_ROLLED: Final = "tenant_id = :tenant and tier = :tier and bucket < :before and last_ts <= :before"
+_DELETE_ROLLED = text(f"delete from sample_rollups where {_ROLLED}")  # noqa: S608  constants
+
+_SUMS: Final = (
+    "count(*) as rows, coalesce(sum(samples), 0)::bigint as samples, coalesce(sum(bytes), 0)::bigint as bytes,"
+    " min(first) as first, max(last) as last"
+)
+_RAW = text(
+    f"select {_SUMS} from ("  # noqa: S608  constants
+    "select octet_length(coalesce(slots, vals)) / case when slots is null then 8 else 1 end as samples,"
+    " pg_column_size(vals) + 60 as bytes, ts as first, ts as last from sample_hot where tenant_id = :tenant"
+    f" and ts <= :before and {_PIECE} + interval '6 hours' <= :before union all "
+    "select samples, pg_column_size(blob) + 90, first_ts, last_ts from sample_blocks where tenant_id = :tenant"
+    " and bucket + interval '6 hours' <= :before) found"
+)
+_ROLLED_UP = text(
+    f"select {_SUMS} from (select samples, pg_column_size(blob) + 94 as bytes,"  # noqa: S608  constants
+    f" first_ts as first, last_ts as last from sample_rollups where {_ROLLED}) found"
+)
+_ARCHIVED = text(
+    f"select {_SUMS} from (select samples, bytes, first_ts as first, last_ts as last from archives"  # noqa: S608
+    " where tenant_id = :tenant and bucket < :before) found"
+)
 
 
 @dataclass(frozen=True)
 class Retained:
-    """What a run of retention did."""
+    """What a run of retention did: pieces of raw samples archived and gone, rows deleted, partitions dropped."""
 
-    dropped: int
-    deleted: int
+    archived: int = 0
+    deleted: int = 0
+    dropped: int = 0
 
 
 def make_partitions(now: datetime) -> int:
@@ -37,27 +90,87 @@ def make_partitions(now: datetime) -> int:
         return connection.scalar(_MAKE, {"moments": [now + step * STEP for step in range(count)]}) or 0
 
 
+def terms_of(tenant: TenantId) -> Terms:
+    """The terms of a tenant; raises NotFound."""
+    for owner, terms in _terms(tenant):
+        if owner == tenant:
+            return terms
+    raise NotFound("There is no such tenant.")
+
+
+def held(tenant: TenantId, now: datetime) -> list[Held]:
+    """What is stored of each resolution, and of the archive."""
+    return [Held(**vars(going)) for going in preview(tenant, Terms.nothing(), now)]
+
+
+def preview(tenant: TenantId, terms: Terms, now: datetime) -> list[Going]:
+    """What a run of retention by these terms would take now: one entry for each tier, and "archive"."""
+    found = []
+    with tenant_connection(tenant) as connection:
+        for name, seconds in TIERS.items():
+            parameters = {"tenant": tenant, "tier": seconds, "before": terms.before(name, now)}
+            query = _ARCHIVED if name == "archive" else _ROLLED_UP if seconds else _RAW
+            row = connection.execute(query, parameters).one()
+            found.append(Going(name, row.rows, row.samples, row.bytes, row.first, row.last))
+    return found
+
+
 def drop_expired(now: datetime) -> Retained:
-    """Drop what is older than the longest term of any tenant, and each tenant's rows older than its own.
-
-    A tenant that opened its window with `accept_from` to load old data keeps that data.
-    """
-    terms = _terms(now)
-    longest = min(terms.values(), default=now)
-    dropped = deleted = 0
-    for tenant in list(terms)[:1]:  # partitions belong to all, so any tenant's session may drop them
+    """Apply every tenant's terms. What cannot be archived now stays, and is tried again in the next run."""
+    everyone = _terms(None)
+    done = [_apply(tenant, terms, now) for tenant, terms in everyone]
+    oldest = min((terms.before("raw", now) for _, terms in everyone), default=now)
+    dropped = 0
+    for tenant, _ in everyone[:1]:  # partitions belong to all, so any tenant's session may drop them
         with tenant_connection(tenant) as connection:
-            dropped = connection.scalar(_DROP, {"before": longest}) or 0
-    for tenant, before in terms.items():
-        with tenant_connection(tenant) as connection:
-            if before > longest:
-                deleted += connection.execute(_DELETE, {"tenant": tenant, "before": before}).rowcount
-            connection.execute(_DELETE_REJECTED, {"tenant": tenant, "before": now - timedelta(days=REJECTED_DAYS)})
-    return Retained(dropped, deleted)
+            dropped = connection.scalar(_DROP_EMPTY, {"before": max(oldest, now - timedelta(days=1))}) or 0
+    return Retained(sum(each.archived for each in done), sum(each.deleted for each in done), dropped)
 
 
-def _terms(now: datetime) -> dict[TenantId, datetime]:
-    """The oldest moment that each tenant keeps."""
+def apply_terms(tenant: TenantId, now: datetime) -> Retained:
+    """Apply the terms of one tenant now."""
+    return _apply(tenant, terms_of(tenant), now)
+
+
+def _apply(tenant: TenantId, terms: Terms, now: datetime) -> Retained:
+    archived = deleted = 0
+    for bucket in _pieces(tenant, terms.before("raw", now), now):
+        if not terms.archive:
+            deleted += _delete_piece(tenant, bucket)
+            continue
+        try:
+            archived += archive.retire(tenant, bucket)
+        except (Unavailable, DecodeError, WatchfloorError) as error:
+            log.error("not archived, so nothing is deleted: %s", error, extra={"tenant": tenant})
+            break
+    with tenant_connection(tenant) as connection:
+        for name, seconds in TIERS.items():
+            if seconds:
+                parameters = {"tenant": tenant, "tier": seconds, "before": terms.before(name, now)}
+                deleted += connection.execute(_DELETE_ROLLED, parameters).rowcount
+        connection.execute(_DELETE_REJECTED, {"tenant": tenant, "before": now - timedelta(days=REJECTED_DAYS)})
+    try:
+        deleted += archive.drop_expired(tenant, before=terms.before("archive", now)) if terms.archive else 0
+    except Unavailable as error:
+        log.error("old archives stay: %s", error, extra={"tenant": tenant})
+    return Retained(archived, deleted)
+
+
+def _pieces(tenant: TenantId, before: datetime, now: datetime) -> Sequence[datetime]:
+    parameters: dict[str, Any] = {"tenant": tenant, "before": before, "now": now, "limit": MOST_PIECES}
+    with tenant_connection(tenant) as connection:
+        return connection.scalars(_PIECES, parameters).all()
+
+
+def _delete_piece(tenant: TenantId, bucket: datetime) -> int:
+    parameters = {"tenant": tenant, "bucket": bucket, "end": bucket + STEP}
+    with tenant_connection(tenant) as connection:
+        return sum(connection.execute(statement, parameters).rowcount for statement in _DELETE_PIECE)
+
+
+def _terms(tenant: TenantId | None) -> list[tuple[TenantId, Terms]]:
     with platform_session() as session:
-        rows = session.execute(_TENANTS).all()
-    return {TenantId(row.id): min(now - timedelta(days=row.raw_retention_days), row.accept_from or now) for row in rows}
+        rows = session.execute(_TERMS, {"tenant": tenant}).mappings().all()
+    return [
+        (TenantId(row["id"]), Terms(**{name: value for name, value in row.items() if name != "id"})) for row in rows
+    ]

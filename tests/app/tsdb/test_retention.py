@@ -1,18 +1,23 @@
-"""Partitions ahead, and the end of what is past its term."""
+"""Partitions ahead, the end of what is past its term, and what would go by other terms."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from app.domain.labels import Matcher, MatchOp
+from app.domain.retention import Terms
 from app.domain.tenancy import TenantId
-from app.tsdb import retention
+from app.errors import InvalidInput
+from app.objects import objects
+from app.tsdb import archive, retention
 from app.tsdb.reader import Reader
 from models.session import close_database, open_database, platform_session, tenant_connection
 from models.tenants import TenantRow
+from tests.factories.objects import folder_store
 from tests.factories.samples import store
 from tests.factories.servers import SECRET_KEY
 
@@ -20,10 +25,11 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def worker_db(own_db: str) -> None:
+def worker_db(own_db: str, tmp_path: Path) -> None:
     """The database as workers see it: dropping partitions is for them alone."""
     close_database()
     open_database(own_db, role="worker", secret_key=SECRET_KEY)
+    folder_store(tmp_path)
 
 
 def tenant(name: str, **columns: object) -> TenantId:
@@ -46,6 +52,26 @@ def fill(owner: TenantId, *days: int) -> None:
         store(owner, {"__name__": "up", "device": "core-1"}, [(ts_ms, 1.0)])
 
 
+def rolled_up(owner: TenantId, tier: int, at: datetime) -> None:
+    with tenant_connection(owner) as connection:
+        connection.execute(
+            text(
+                "insert into sample_rollups (tenant_id, group_id, tier, bucket, first_ts, last_ts, version, samples,"
+                " checksum, codec, blob) values (:tenant, 1, :tier, :at, :at, :at, 1, 12, 0, 1, 'x')"
+            ),
+            {"tenant": owner, "tier": tier, "at": at},
+        )
+
+
+def tiers_of(owner: TenantId) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    with tenant_connection(owner) as connection:
+        query = text("select tier, bucket from sample_rollups where tenant_id = :tenant order by tier, bucket desc")
+        for tier, bucket in connection.execute(query, {"tenant": owner}):
+            found.setdefault(tier, []).append((NOW - bucket).days)
+    return found
+
+
 def test_each_tenant_keeps_what_its_term_says(worker_db: None) -> None:
     long, short = tenant("long", raw_retention_days=15), tenant("short", raw_retention_days=2)
     for owner in (long, short):
@@ -53,9 +79,88 @@ def test_each_tenant_keeps_what_its_term_says(worker_db: None) -> None:
     done = retention.drop_expired(NOW)
     assert days_of(long) == [5, 1, 0]
     assert days_of(short) == [1, 0]
-    assert done.dropped == 1
-    assert done.deleted == 1
-    assert retention.drop_expired(NOW) == retention.Retained(dropped=0, deleted=0)
+    assert done == retention.Retained(archived=3, deleted=0, dropped=1)
+    assert [archive.total(owner).objects for owner in (long, short)] == [1, 2]
+    assert retention.drop_expired(NOW) == retention.Retained()
+
+
+def test_without_an_archive_samples_just_go(worker_db: None) -> None:
+    owner = tenant("bare", archive_days=0)
+    fill(owner, 0, 30)
+    assert retention.drop_expired(NOW).archived == 0
+    assert days_of(owner) == [0]
+    assert archive.total(owner).objects == 0
+
+
+def test_rollups_go_by_the_term_of_their_tier(worker_db: None) -> None:
+    owner, other = tenant("acme"), tenant("globex", retention_5m_days=200)
+    for each in (owner, other):
+        for tier in (300, 3600, 86_400):
+            for days in (1, 100, 1000, 5000):
+                rolled_up(each, tier, NOW - timedelta(days=days))
+    retention.drop_expired(NOW)
+    assert tiers_of(owner) == {300: [1], 3600: [1, 100], 86_400: [1, 100, 1000]}
+    assert tiers_of(other)[300] == [1, 100]
+
+
+def test_old_archives_go_by_their_term(worker_db: None) -> None:
+    owner = tenant("acme", archive_days=60)
+    fill(owner, 30, 90)
+    retention.drop_expired(NOW)
+    assert archive.total(owner).objects == 1
+    assert len(objects().paths(f"tenant={owner}")) == 1
+
+
+def test_what_was_restored_stays_until_it_may_go(worker_db: None) -> None:
+    owner = tenant("acme")
+    fill(owner, 30)
+    retention.drop_expired(NOW)
+    [listed] = archive.archives(owner, start=NOW - timedelta(days=40), end=NOW)
+    fill(owner, 30)
+    until = NOW + timedelta(days=7)
+    archive.keep_restored(owner, listed.bucket, until=until, now=NOW, is_back=True)
+    retention.drop_expired(NOW)
+    assert days_of(owner) == [30]
+    assert retention.drop_expired(until + timedelta(minutes=1)).archived == 1
+    assert days_of(owner) == []
+    assert archive.total(owner).samples == 1
+
+
+def test_a_preview_tells_what_a_run_takes(worker_db: None) -> None:
+    owner, other = tenant("acme"), tenant("globex")
+    for each in (owner, other):
+        fill(each, 0, 5, 10)
+        rolled_up(each, 300, NOW - timedelta(days=50))
+    terms = retention.terms_of(owner).changed({"raw": 3, "5m": 30})
+    raw, five_minutes, *rest = retention.preview(owner, terms, NOW)
+    assert (raw.tier, raw.rows, raw.first, raw.last) == ("raw", 2, NOW - timedelta(days=10), NOW - timedelta(days=5))
+    assert raw.bytes > 100
+    assert (five_minutes.tier, five_minutes.rows, five_minutes.samples) == ("5m", 1, 12)
+    assert [going.rows for going in rest] == [0, 0, 0]
+    assert [held.rows for held in retention.held(owner, NOW)] == [3, 1, 0, 0, 0]
+    with platform_session() as session:
+        row = session.get(TenantRow, owner)
+        assert row is not None
+        row.raw_retention_days, row.retention_5m_days = 3, 30
+    done = retention.apply_terms(owner, NOW)
+    assert (done.archived, done.deleted) == (2, 1)
+    assert days_of(other) == [10, 5, 0]
+
+
+@pytest.mark.parametrize(
+    ("days", "field"),
+    [
+        pytest.param({"raw": 0}, "raw", id="nothing at all"),
+        pytest.param({"raw": 91}, "5m", id="raw longer than its rollup"),
+        pytest.param({"1h": 60}, "1h", id="a coarser tier shorter than a finer"),
+        pytest.param({"archive": 10}, "archive", id="archives that go before they are made"),
+        pytest.param({"2w": 10}, "2w", id="no such tier"),
+    ],
+)
+def test_terms_that_make_no_sense_are_refused(days: dict[str, int], field: str) -> None:
+    with pytest.raises(InvalidInput) as error:
+        Terms(15, 90, 730, 3650, 3650).changed(days)
+    assert error.value.field == field
 
 
 def test_a_window_opened_for_old_data_keeps_it(worker_db: None) -> None:

@@ -1,0 +1,292 @@
+"""The archive: raw samples leave the database only when a copy lies in the object store and was read back.
+
+What is archived at once is what one block holds: six hours, open on the left. An object is named after its content, and
+counts from the moment that it is listed in `archives`; one that is not listed is the remains of a crash and is swept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import text
+
+from app.domain.labels import Labels, Matcher
+from app.domain.samples import absent_array
+from app.domain.tenancy import TenantId
+from app.errors import NotFound, WatchfloorError
+from app.objects import objects
+from app.promql.select import SeriesBlock
+from app.tsdb import parquet
+from app.tsdb.parquet import NO_SAMPLES, Samples
+from app.tsdb.reader import Reader
+from models.session import tenant_connection
+
+LENGTH: Final = timedelta(hours=6)
+LENGTH_MS: Final = LENGTH // timedelta(milliseconds=1)
+
+_LISTED: Final = (
+    "select id, bucket, path, series, samples, bytes, checksum, first_ts, last_ts, archived_at, restored_at,"
+    " restored_until from archives where tenant_id = :tenant"
+)
+_LIST = text(f"{_LISTED} and bucket < :end and bucket + interval '6 hours' > :start order by bucket desc limit :limit")
+_ONE = text(f"{_LISTED} and bucket = :bucket")
+_TOTAL = text(
+    "select count(*) as objects, coalesce(sum(samples), 0)::bigint as samples,"
+    " coalesce(sum(bytes), 0)::bigint as bytes, min(first_ts) as first, max(last_ts) as last"
+    " from archives where tenant_id = :tenant"
+)
+_ADD = text(
+    "insert into archives (tenant_id, bucket, path, series, samples, bytes, checksum, first_ts, last_ts)"
+    " values (:tenant, :bucket, :path, :series, :samples, :bytes, :checksum, :first, :last)"
+    " on conflict (tenant_id, bucket) do update set path = excluded.path, series = excluded.series,"
+    " samples = excluded.samples, bytes = excluded.bytes, checksum = excluded.checksum, first_ts = excluded.first_ts,"
+    " last_ts = excluded.last_ts, archived_at = now()"
+)
+# What stands in the database of a bucket: hot rows and blocks, so that a change of either shows.
+_HOT: Final = (
+    "select count(*) || ' ' || coalesce(sum(hashtextextended(group_id || ' ' || extract(epoch from ts) || ' ' || part"
+    " || ' ' || octet_length(vals), 0)::numeric), 0) as mark from sample_hot"
+    " where tenant_id = :tenant and ts > :bucket and ts <= :end"
+)
+_BLOCKS: Final = (
+    "select count(*) || ' ' || coalesce(sum(hashtextextended(group_id || ' ' || version || ' ' || checksum,"
+    " 0)::numeric), 0) as mark from sample_blocks where tenant_id = :tenant and bucket = :bucket"
+)
+_SAME: Final = f"(select mark from ({_HOT}) h) || ' ' || (select mark from ({_BLOCKS}) b)"  # noqa: S608  constants
+_MARK = text(f"select {_SAME}")
+_LOCK = text("select pg_advisory_xact_lock(hashtext('watchfloor blocks'), :tenant)")
+# One statement is one view of the data: what came after the mark was taken makes it another, and nothing goes.
+_DELETE = text(
+    f"with same as materialized (select {_SAME} = :mark as it_is),"  # noqa: S608  constants
+    " hot as (delete from sample_hot where tenant_id = :tenant and ts > :bucket and ts <= :end"
+    " and (select it_is from same) returning 1), blocks as (delete from sample_blocks where tenant_id = :tenant"
+    " and bucket = :bucket and (select it_is from same) returning 1)"
+    " select it_is, (select count(*) from hot) as hot, (select count(*) from blocks) as blocks from same"
+)
+_KEEP = text(
+    "update archives set restored_until = :until, restored_at = case when :is_back then :now else restored_at end"
+    " where tenant_id = :tenant and bucket = :bucket"
+)
+_EXPIRED = text("select bucket, path from archives where tenant_id = :tenant and bucket < :before order by bucket")
+_FORGET = text("delete from archives where tenant_id = :tenant and bucket = :bucket")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Six hours of a tenant in the object store, from `bucket` on; back in the database up to `restored_until`."""
+
+    id: int
+    bucket: datetime
+    path: str
+    series: int
+    samples: int
+    bytes: int
+    checksum: str
+    first_ts: datetime
+    last_ts: datetime
+    archived_at: datetime
+    restored_at: datetime | None
+    restored_until: datetime | None
+
+
+@dataclass(frozen=True)
+class ArchiveTotal:
+    """The whole archive of a tenant."""
+
+    objects: int
+    samples: int
+    bytes: int
+    first: datetime | None
+    last: datetime | None
+
+
+def archives(tenant: TenantId, *, start: datetime, end: datetime, limit: int = 1_000_000) -> list[Archive]:
+    """The archives that touch [start, end), the newest first."""
+    with tenant_connection(tenant) as connection:
+        rows = connection.execute(_LIST, {"tenant": tenant, "start": start, "end": end, "limit": limit})
+        return [Archive(**row) for row in rows.mappings()]
+
+
+def total(tenant: TenantId) -> ArchiveTotal:
+    """How much is archived."""
+    with tenant_connection(tenant) as connection:
+        return ArchiveTotal(**connection.execute(_TOTAL, {"tenant": tenant}).mappings().one())
+
+
+def retire(tenant: TenantId, bucket: datetime) -> bool:
+    """Archive a bucket and delete it; answers False when samples came meanwhile, which the next run takes along."""
+    return list(retire_steps(tenant, bucket))[-1] != "changed"
+
+
+def retire_steps(tenant: TenantId, bucket: datetime) -> Iterator[str]:
+    """The same step by step: a crash between any two loses and doubles nothing.
+
+    A bucket that was archived before and got late samples becomes one object again.
+    """
+    mark = _mark(tenant, bucket)
+    there, listed = _stored(tenant, bucket), find(tenant, bucket)
+    before = read(listed) if listed else NO_SAMPLES
+    wanted = parquet.merged(before, there)
+    if len(wanted) and (listed is None or wanted.digest() != before.digest()):
+        content = parquet.encode(wanted)
+        checksum = hashlib.sha256(content).hexdigest()
+        path = f"{_folder(tenant, bucket)}/{checksum[:16]}.parquet"
+        objects().put(path, content)
+        yield "copied"
+        _verify(path, checksum, wanted)
+        yield "verified"
+        _list(tenant, bucket, path=path, checksum=checksum, size=len(content), samples=wanted)
+        yield "listed"
+    is_gone = _delete(tenant, bucket, mark)
+    yield "deleted" if is_gone else "changed"
+    _sweep(tenant, bucket)
+    yield "swept" if is_gone else "changed"
+
+
+def find(tenant: TenantId, bucket: datetime) -> Archive | None:
+    """The archive of a bucket, if there is one."""
+    with tenant_connection(tenant) as connection:
+        row = connection.execute(_ONE, {"tenant": tenant, "bucket": bucket}).mappings().one_or_none()
+    return Archive(**row) if row else None
+
+
+def read(archive: Archive) -> Samples:
+    """The samples of an archive; raises WatchfloorError when the object is not the one that was listed."""
+    content = objects().get(archive.path)
+    if hashlib.sha256(content).hexdigest() != archive.checksum:
+        raise WatchfloorError(f"the archive {archive.path} is damaged: its checksum is another one")
+    return parquet.decode(content)
+
+
+def missing(tenant: TenantId, archive: Archive) -> Samples:
+    """What of an archive is not in the database now."""
+    return parquet.missing_from(_stored(tenant, archive.bucket), read(archive))
+
+
+def keep_restored(tenant: TenantId, bucket: datetime, *, until: datetime, now: datetime, is_back: bool) -> None:
+    """Have retention leave a restored bucket alone until then; `is_back` when its samples are all there."""
+    with tenant_connection(tenant) as connection:
+        parameters = {"tenant": tenant, "bucket": bucket, "until": until, "now": now, "is_back": is_back}
+        connection.execute(_KEEP, parameters)
+
+
+def drop_expired(tenant: TenantId, *, before: datetime) -> int:
+    """Delete the archives older than `before`: the object first, so that a crash leaves it on the list."""
+    with tenant_connection(tenant) as connection:
+        rows = connection.execute(_EXPIRED, {"tenant": tenant, "before": before}).all()
+    for row in rows:
+        objects().delete(row.path)
+        with tenant_connection(tenant) as connection:
+            connection.execute(_FORGET, {"tenant": tenant, "bucket": row.bucket})
+    return len(rows)
+
+
+class ArchiveSource:
+    """The archived samples of one tenant; a SeriesSource for the PromQL engine."""
+
+    def __init__(self, tenant: TenantId) -> None:
+        self.tenant = tenant
+
+    def select(self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int) -> list[SeriesBlock]:
+        """The series that satisfy all matchers, with their archived samples at start_ms <= ts <= end_ms."""
+        start, end = (datetime.fromtimestamp(ms // 1000, UTC) for ms in (start_ms, end_ms))
+        found = []
+        # A bucket is open on the left, so one more may hold the first moment.
+        for archive in reversed(archives(self.tenant, start=start - LENGTH, end=end + timedelta(seconds=1))):
+            found += _blocks(read(archive), matchers, start_ms, end_ms)
+        return found
+
+
+def _blocks(samples: Samples, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[SeriesBlock]:
+    """The matching series, those with the same times side by side."""
+    chosen = [index for index, labels in enumerate(samples.labels) if _satisfies(labels, matchers)]
+    in_range = (samples.ts_ms >= start_ms) & (samples.ts_ms <= end_ms)
+    firsts = np.searchsorted(samples.series, chosen, side="left").tolist()
+    ends = np.searchsorted(samples.series, chosen, side="right").tolist()
+    columns: dict[bytes, list[tuple[Labels, Any, Any]]] = {}
+    for index, first, end in zip(chosen, firsts, ends, strict=True):
+        kept = in_range[first:end]
+        if kept.any():
+            ts_ms = samples.ts_ms[first:end][kept]
+            column = (samples.labels[index], ts_ms, samples.values[first:end][kept])
+            columns.setdefault(ts_ms.tobytes(), []).append(column)
+    blocks = []
+    for group in columns.values():
+        values = absent_array((len(group[0][1]), len(group)))
+        for place, (_labels, _ts_ms, column_values) in enumerate(group):
+            values[:, place] = column_values
+        blocks.append(SeriesBlock(tuple(labels for labels, _, _ in group), group[0][1], values))
+    return blocks
+
+
+def _satisfies(labels: Labels, matchers: Sequence[Matcher]) -> bool:
+    values = dict(labels)
+    return all(matcher.matches(values.get(matcher.name, "")) for matcher in matchers)
+
+
+def _folder(tenant: TenantId, bucket: datetime) -> str:
+    return f"tenant={tenant}/day={bucket:%Y-%m-%d}/hour={bucket:%H}"
+
+
+def _span(tenant: TenantId, bucket: datetime) -> dict[str, Any]:
+    return {"tenant": tenant, "bucket": bucket, "end": bucket + LENGTH}
+
+
+def _mark(tenant: TenantId, bucket: datetime) -> str:
+    with tenant_connection(tenant) as connection:
+        return str(connection.scalar(_MARK, _span(tenant, bucket)))
+
+
+def _stored(tenant: TenantId, bucket: datetime) -> Samples:
+    start_ms = int(bucket.timestamp() * 1000) + 1
+    return parquet.samples_of(Reader(tenant).select([], start_ms=start_ms, end_ms=start_ms + LENGTH_MS - 1))
+
+
+def _verify(path: str, checksum: str, wanted: Samples) -> None:
+    content = objects().get(path)
+    if hashlib.sha256(content).hexdigest() != checksum or parquet.decode(content).digest() != wanted.digest():
+        raise WatchfloorError(f"the copy {path} is not what was written; the samples stay in the database")
+
+
+def _list(tenant: TenantId, bucket: datetime, *, path: str, checksum: str, size: int, samples: Samples) -> None:
+    parameters = {
+        "tenant": tenant,
+        "bucket": bucket,
+        "path": path,
+        "series": len(samples.labels),
+        "samples": len(samples),
+        "bytes": size,
+        "checksum": checksum,
+        "first": _moment(int(samples.ts_ms.min())),
+        "last": _moment(int(samples.ts_ms.max())),
+    }
+    with tenant_connection(tenant) as connection:
+        connection.execute(_ADD, parameters)
+
+
+def _delete(tenant: TenantId, bucket: datetime, mark: str) -> bool:
+    with tenant_connection(tenant) as connection:
+        connection.execute(_LOCK, {"tenant": tenant})  # app/tsdb/blocks.py writes none meanwhile
+        return bool(connection.execute(_DELETE, {**_span(tenant, bucket), "mark": mark}).one().it_is)
+
+
+def _sweep(tenant: TenantId, bucket: datetime) -> None:
+    """Remove objects of the bucket that are not listed."""
+    listed = find(tenant, bucket)
+    if listed is None:
+        return
+    for path in objects().paths(_folder(tenant, bucket)):
+        if path != listed.path:
+            try:
+                objects().delete(path)
+            except NotFound:
+                continue
+
+
+def _moment(ts_ms: int) -> datetime:
+    return datetime.fromtimestamp(ts_ms // 1000, UTC) + timedelta(milliseconds=ts_ms % 1000)
