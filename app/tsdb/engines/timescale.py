@@ -21,7 +21,11 @@ HYPERTABLES: Final = {
 POLICY: Final = "watchfloor_chunk_policy"
 POLICY_EVERY: Final = "1 hour"
 
-_IS_THERE = text("select exists (select from pg_available_extensions where name = 'timescaledb')")
+# Only a server that has preloaded it knows this setting. To make the extension in another one ends the connection.
+_IS_THERE = text(
+    "select exists (select from pg_available_extensions where name = 'timescaledb')"
+    " and exists (select from pg_settings where name = 'timescaledb.max_background_workers')"
+)
 _IS_DONE = text("select exists (select from timescaledb_information.hypertables where hypertable_name = 'sample_hot')")
 
 # A table that is partitioned cannot become a hypertable: another of the same shape takes its place and its rows.
@@ -145,7 +149,7 @@ def adopt(connection: Connection) -> bool:
     try:
         with connection.begin_nested():
             connection.execute(text("create extension if not exists timescaledb"))
-    except DBAPIError:  # not preloaded, or not for this login: plain Postgres serves as well
+    except DBAPIError:  # not for this login: plain Postgres serves as well
         return False
     if connection.scalar(_IS_DONE):
         return True
