@@ -32,7 +32,9 @@ from app.domain.tenancy import READ
 from app.errors import Forbidden, InvalidInput, Overloaded, QueryError, Unauthenticated, Unavailable, WatchfloorError
 from app.promql.ast_json import ast_of
 from app.promql.parse import format_query, parse_selector
+from app.promql.result import Result
 from app.queries import metrics
+from app.queries.gate import Spent
 from app.queries.metrics import NOUN
 
 blueprint = Blueprint("prometheus", __name__, url_prefix="/api/v1")
@@ -44,7 +46,12 @@ DAY_MS = 86_400_000
 
 TIME = "Unix seconds or RFC 3339"
 DURATION = "seconds, or such as 1h30m"
-OPTIONS = {"timeout": DURATION, "lookback_delta": DURATION, "limit": "how many series at most"}
+OPTIONS = {
+    "timeout": DURATION,
+    "lookback_delta": DURATION,
+    "limit": "how many series at most",
+    "stats": "all: what the query cost",
+}
 SELECTION = {"match[]": "a selector; several add up", "start": TIME, "end": TIME, "limit": "how many at most"}
 
 # Prometheus's errorType -> status.
@@ -61,6 +68,7 @@ def query() -> Response:
     limit = limit_parameter()
     at_ms = time_parameter("time", now_ms())
     timeout_s, lookback_ms = _query_options()
+    spent = Spent()
     try:
         result = metrics.query_instant(
             current_viewer(),
@@ -69,10 +77,11 @@ def query() -> Response:
             timeout_s=timeout_s,
             lookback_ms=lookback_ms,
             is_gone=client_gone(),
+            spent=spent,
         )
     except QueryError as error:
         return _query_failure(error)
-    return encode_result(result, limit)
+    return encode_result(result, limit, _stats(result, spent))
 
 
 @blueprint.route("/query_range", methods=BOTH)
@@ -90,6 +99,7 @@ def query_range() -> Response:
         why = "zero or negative query resolution step widths are not accepted. Try a positive integer"
         raise InvalidInput("step", why)
     timeout_s, lookback_ms = _query_options()
+    spent = Spent()
     try:
         result = metrics.query_range(
             current_viewer(),
@@ -100,10 +110,11 @@ def query_range() -> Response:
             timeout_s=timeout_s,
             lookback_ms=lookback_ms,
             is_gone=client_gone(),
+            spent=spent,
         )
     except QueryError as error:
         return _query_failure(error)
-    return encode_result(result, limit)
+    return encode_result(result, limit, _stats(result, spent))
 
 
 @blueprint.route("/series", methods=BOTH)
@@ -261,6 +272,23 @@ def _query_options() -> tuple[float, int]:
     timeout_s = duration_parameter("timeout", metrics.MOST_SECONDS * 1000) / 1000
     lookback_ms = duration_parameter("lookback_delta", metrics.LOOKBACK_MS)
     return timeout_s, lookback_ms if lookback_ms > 0 else metrics.LOOKBACK_MS
+
+
+def _stats(result: Result, spent: Spent) -> object:
+    """What the query cost, when `stats` asks for it; without samples per step, which are not counted here."""
+    if not request.values.get("stats"):
+        return None
+    return {
+        "timings": {
+            "evalTotalTime": spent.worked_s,
+            "resultSortTime": 0.0,
+            "queryPreparationTime": 0.0,
+            "innerEvalTime": spent.worked_s,
+            "execQueueTime": spent.queued_s,
+            "execTotalTime": spent.queued_s + spent.worked_s,
+        },
+        "samples": {"totalQueryableSamples": result.account.samples, "peakSamples": result.account.peak},
+    }
 
 
 def _optional_range() -> tuple[int, int]:

@@ -113,8 +113,8 @@ def failure(kind: str, why: str, status: int) -> Response:
     return Response(body, status=status, content_type="application/json")
 
 
-def encode_result(result: Result, limit: int) -> Response:
-    """The answer to a query; at most `limit` series of it (0: all)."""
+def encode_result(result: Result, limit: int, stats: object = None) -> Response:
+    """The answer to a query; at most `limit` series of it (0: all). `stats` stands beside it, if there is any."""
     warnings: tuple[str, ...] = ()
     if not isinstance(result, Scalar | String):
         warnings = result.warnings
@@ -122,7 +122,9 @@ def encode_result(result: Result, limit: int) -> Response:
             warnings = (*warnings, TRUNCATED)
     kind, parts = _encoded(result, limit or None)
     # Joined by hand: a chart's answer has 100,000 values, for which objects would cost ten times as much.
-    return _response(f'{{"resultType":"{kind}","result":{parts}}}'.encode(), warnings)
+    extra = f',"stats":{msgspec.json.encode(stats).decode()}' if stats else ""
+    body = f'{{"resultType":"{kind}","result":{parts}{extra}}}'.encode()
+    return _response(body, warnings, result.account.infos)
 
 
 def _encoded(result: Result, limit: int | None) -> tuple[str, str]:
@@ -177,8 +179,10 @@ def _timestamp(ts_ms: int) -> str:
     return f"{sign}{whole}.{rest:03d}" if rest else f"{sign}{whole}"
 
 
-def _response(data: bytes, warnings: Sequence[str]) -> Response:
+def _response(data: bytes, warnings: Sequence[str], infos: Sequence[str] = ()) -> Response:
     tail = b',"warnings":' + msgspec.json.encode(list(warnings)) if warnings else b""
+    # Prometheus sends at most ten of each.
+    tail += b',"infos":' + msgspec.json.encode(list(infos[:10])) if infos else b""
     return Response(b'{"status":"success","data":' + data + tail + b"}", content_type="application/json")
 
 

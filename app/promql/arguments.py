@@ -56,6 +56,7 @@ class Arguments:
     grid: Grid
     query: Grid
     warn: Callable[[str], None]
+    inform: Callable[[str], None]
 
     def __len__(self) -> int:
         return len(self.values)

@@ -6,12 +6,14 @@ set of windows (windows.py). This file walks the tree; the work is done in the f
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from app.domain.labels import Labels, Matcher
+from app.domain.labels import METRIC, Labels, Matcher
 from app.domain.samples import Float64s, Int64s
 from app.errors import QueryError
 from app.promql.aggregates import aggregate
@@ -42,6 +44,10 @@ from app.promql.select import SeriesSource
 from app.promql.vectors import Grid, Vectors, drop_empty, in_order_of_labels
 from app.promql.windows import Edges, Windows
 
+# Functions that make sense for counters, and how Prometheus's conventions say that a counter's name ends.
+COUNTERS_ONLY = frozenset({"rate", "increase"})
+COUNTER_ENDINGS = ("_total", "_sum", "_count", "_bucket")
+
 
 def query_instant(source: SeriesSource, expr: str, *, at_ms: int, limits: Limits | None = None) -> Result:
     """The value of `expr` at one moment.
@@ -53,15 +59,15 @@ def query_instant(source: SeriesSource, expr: str, *, at_ms: int, limits: Limits
     evaluation = Evaluation(source, grid, limits or Limits())
     with np.errstate(all="ignore"):
         value = evaluation.value(node, grid)
-        warnings = tuple(evaluation.budget.warnings)
+        warnings, account = tuple(evaluation.budget.warnings), evaluation.budget.account()
         if isinstance(value, Ranges):
-            return _raw(value, warnings)
+            return replace(_raw(value, warnings), account=account)
         if isinstance(value, str):
-            return String(at_ms, value)
+            return String(at_ms, value, account)
         if not isinstance(value, Vectors):
-            return Scalar(at_ms, float(value[0]))
+            return Scalar(at_ms, float(value[0]), account)
         value = drop_empty(value)
-        return Vector(value.labels, value.values[:, 0], at_ms, warnings)
+        return Vector(value.labels, value.values[:, 0], at_ms, warnings, account)
 
 
 def query_range(
@@ -80,12 +86,12 @@ def query_range(
     evaluation = Evaluation(source, grid, limits)
     with np.errstate(all="ignore"):
         value = evaluation.value(node, grid)
-        warnings = tuple(evaluation.budget.warnings)
+        warnings, account = tuple(evaluation.budget.warnings), evaluation.budget.account()
         if not isinstance(value, Vectors):
             assert isinstance(value, np.ndarray)
-            return Matrix([()], grid.ts_ms, value[None, :], warnings)
+            return Matrix([()], grid.ts_ms, value[None, :], warnings, account)
         value = in_order_of_labels(drop_empty(value))
-        return Matrix(value.labels, grid.ts_ms, value.values, warnings)
+        return Matrix(value.labels, grid.ts_ms, value.values, warnings, account)
 
 
 class Newest(NamedTuple):
@@ -208,7 +214,21 @@ class Evaluation:
             return self._latest(node.args[0], grid, as_time=True).without_names()
         values = [self.value(argument, grid) for argument in node.args]
         self.budget.check()
-        return FUNCTIONS[node.name](Arguments(node.args, values, grid, self._query, self.budget.warn))
+        if node.name in COUNTERS_ONLY:
+            self._hint_at_gauges(values[0])
+        return FUNCTIONS[node.name](
+            Arguments(node.args, values, grid, self._query, self.budget.warn, self.budget.inform)
+        )
+
+    def _hint_at_gauges(self, value: Value) -> None:
+        assert isinstance(value, Ranges)
+        names = {one[0][1] for labels, _ in value.blocks for one in labels if one and one[0][0] == METRIC}
+        for name in sorted(names):
+            if not name.endswith(COUNTER_ENDINGS):
+                self.budget.inform(
+                    "PromQL info: metric might not be a counter, name does not end in "
+                    f"{'/'.join(COUNTER_ENDINGS)}: {json.dumps(name, ensure_ascii=False)}"
+                )
 
     def _ends(self, at: int | At | None, offset_ms: int, grid: Grid) -> Int64s:
         """Up to when a selector looks, at each step."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -95,9 +96,9 @@ def histogram_quantile(arguments: Arguments) -> Vectors:
     warn_of_quantile(arguments.warn, q)
 
     def read(buckets: Buckets, steps: Rows) -> Float64s:
-        return quantile_of_buckets(q[steps], buckets)
+        return quantile_of_buckets(q[steps], buckets, arguments.inform)
 
-    return read_histograms(arguments.vectors(1), read)
+    return read_histograms(arguments.vectors(1), read, arguments.warn)
 
 
 def histogram_quantiles(arguments: Arguments) -> Vectors:
@@ -109,7 +110,7 @@ def histogram_quantiles(arguments: Arguments) -> Vectors:
         q = arguments.scalar(index)
         warn_of_quantile(arguments.warn, q)
         for one in np.unique(q).tolist():
-            found = read_histograms(vectors, _reader_of_quantile(one))
+            found = read_histograms(vectors, _reader_of_quantile(one, arguments.inform), arguments.warn)
             asked = np.isnan(q) if math.isnan(one) else q == one
             shown = repr(one) if math.isfinite(one) else format_plain(one)
             labels += [labels_of({**dict(each), name: shown}) for each in found.labels]
@@ -117,8 +118,8 @@ def histogram_quantiles(arguments: Arguments) -> Vectors:
     return merge_same(drop_empty(Vectors(labels, np.concatenate(values))))
 
 
-def _reader_of_quantile(q: float) -> Read:
-    return lambda buckets, steps: quantile_of_buckets(np.full(steps.shape, q), buckets)
+def _reader_of_quantile(q: float, inform: Callable[[str], None]) -> Read:
+    return lambda buckets, steps: quantile_of_buckets(np.full(steps.shape, q), buckets, inform)
 
 
 def histogram_fraction(arguments: Arguments) -> Vectors:
@@ -128,7 +129,7 @@ def histogram_fraction(arguments: Arguments) -> Vectors:
     def read(buckets: Buckets, steps: Rows) -> Float64s:
         return fraction_of_buckets(lower[steps], upper[steps], buckets)
 
-    return read_histograms(arguments.vectors(2), read)
+    return read_histograms(arguments.vectors(2), read, arguments.warn)
 
 
 def of_native_histograms(arguments: Arguments) -> Vectors:

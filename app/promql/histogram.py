@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
+import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from app.domain.labels import Labels, value_of
+from app.domain.labels import METRIC, Labels, value_of
 from app.domain.samples import Float64s, absent_array
 from app.promql.groups import group_by
 from app.promql.sums import Rows
@@ -18,6 +19,11 @@ BUCKET_LABEL = "le"
 
 # Counts that differ by less than this share are the same number, added up in another order.
 SMALL_DELTA = 1e-12
+FORCED = (
+    "PromQL info: input to histogram_quantile needed to be fixed for monotonicity "
+    "(see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)"
+)
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?|inf(?:inity)?)", re.IGNORECASE)
 _SMALLEST_NORMAL = 2.0**-1022
 
 
@@ -32,12 +38,14 @@ class Buckets:
 Read = Callable[[Buckets, Rows], Float64s]
 
 
-def read_histograms(vectors: Vectors, read: Read) -> Vectors:
+def read_histograms(vectors: Vectors, read: Read, warn: Callable[[str], None]) -> Vectors:
     """One series per histogram: what `read(buckets, steps)` answers for each, where it has any bucket.
+
+    `warn` hears of series without a bucket's bound.
 
     `read` gets h histograms at once, one per (series, step), and `steps` (h,), the step of each.
     """
-    vectors, bounds = _with_bounds(vectors)
+    vectors, bounds = _with_bounds(vectors, warn)
     groups = group_by(vectors.labels, lambda labels: tuple(pair for pair in labels if pair[0] != BUCKET_LABEL))
     result = absent_array((len(groups), vectors.values.shape[1]))
     for numbers, rows in groups.stacks():
@@ -47,7 +55,7 @@ def read_histograms(vectors: Vectors, read: Read) -> Vectors:
     return merge_same(Vectors(names, result))
 
 
-def quantile_of_buckets(q: Float64s, buckets: Buckets) -> Float64s:
+def quantile_of_buckets(q: Float64s, buckets: Buckets, inform: Callable[[str], None]) -> Float64s:
     """The q-quantile (h,) of each histogram, linear within a bucket.
 
     The lowest bucket starts at 0 if its bound is above 0; a quantile in the highest (+Inf) bucket is the bound below
@@ -59,7 +67,9 @@ def quantile_of_buckets(q: Float64s, buckets: Buckets) -> Float64s:
     bounds, counts = _coalesced(buckets)
     if bounds[-1] != np.inf or len(bounds) < 2:
         return np.where(inside, np.nan, outside)
-    counts = _monotonic(counts)
+    counts, was_forced = _monotonic(counts)
+    if was_forced:
+        inform(FORCED)
     columns = np.arange(h)
     with np.errstate(all="ignore"):
         total = counts[-1]
@@ -106,19 +116,25 @@ def _rank_at(value: Float64s, bounds: Float64s, counts: Float64s) -> Float64s:
     return reached
 
 
-def _with_bounds(vectors: Vectors) -> tuple[Vectors, Float64s]:
+def _with_bounds(vectors: Vectors, warn: Callable[[str], None]) -> tuple[Vectors, Float64s]:
     """The series whose `le` is a number, and those numbers."""
-    parsed = [_bound(value_of(labels, BUCKET_LABEL)) for labels in vectors.labels]
+    texts = [value_of(labels, BUCKET_LABEL) for labels in vectors.labels]
+    parsed = [_bound(text) for text in texts]
     rows = np.array([row for row, bound in enumerate(parsed) if bound is not None], dtype=np.intp)
+    for row, bound in enumerate(parsed):
+        if bound is None:
+            name = value_of(vectors.labels[row], METRIC)
+            warn(
+                f'PromQL warning: bucket label "{BUCKET_LABEL}" is missing or has a malformed value of '
+                f"{json.dumps(texts[row])} for metric name {json.dumps(name)}"
+            )
     return vectors.take(rows), np.array([bound for bound in parsed if bound is not None], dtype=np.float64)
 
 
 def _bound(text: str) -> float | None:
-    try:
-        bound = float(text)
-    except ValueError:
+    if _NUMBER.fullmatch(text) is None:
         return None
-    return None if math.isnan(bound) else bound
+    return float(text)
 
 
 def _same_bounds(bounds: Float64s, rows: Rows) -> Iterator[tuple[Rows, Rows]]:
@@ -159,13 +175,13 @@ def _coalesced(buckets: Buckets) -> tuple[Float64s, Float64s]:
     return bounds, np.add.reduceat(buckets.counts, starts, axis=0)
 
 
-def _monotonic(counts: Float64s) -> Float64s:
-    """Counts that never fall; differences too small to be real are levelled."""
+def _monotonic(counts: Float64s) -> tuple[Float64s, bool]:
+    """Counts that never fall, and whether any did by more than differences too small to be real, which are levelled."""
     with np.errstate(invalid="ignore"):
         grows = np.diff(counts, axis=0)
         if not ((grows < 0) | ((grows > 0) & (grows < SMALL_DELTA * 2 * np.abs(counts[1:])))).any():
-            return counts
-    counts = counts.copy()
+            return counts, False
+    counts, was_forced = counts.copy(), False
     level = counts[0].copy()
     for row in range(1, len(counts)):
         current = counts[row]
@@ -174,7 +190,8 @@ def _monotonic(counts: Float64s) -> Float64s:
             difference = np.abs(level - current)
             tiny = (level == 0) | (current == 0) | (size < _SMALLEST_NORMAL)
             alike = np.where(tiny, difference < SMALL_DELTA * _SMALLEST_NORMAL, difference / size < SMALL_DELTA)
+            was_forced = was_forced or bool((~alike & (current < level)).any())
             keep = alike | (current < level) | (current == level)
         counts[row] = np.where(keep, level, current)
         level = counts[row].copy()
-    return counts
+    return counts, was_forced

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from app.errors import QueryError
+from app.promql.result import Account
 
 
 def never() -> bool:
@@ -67,6 +68,10 @@ class Budget:
     def warn(self, message: str) -> None:
         """Add a warning to the answer, once."""
         self.warnings[message] = None
+
+    def account(self) -> Account:
+        """What has been used and said so far."""
+        return Account(self.samples, max(self.peak, self.samples), tuple(self.infos))
 
     def inform(self, message: str) -> None:
         """Add a hint to the answer, once."""

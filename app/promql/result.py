@@ -10,11 +10,24 @@ from app.domain.samples import Float64s, Int64s
 
 
 @dataclass(frozen=True)
+class Account:
+    """What a query cost and what it has to say: samples loaded, the most held at once, hints for its author."""
+
+    samples: int = 0
+    peak: int = 0
+    infos: tuple[str, ...] = ()
+
+
+NO_ACCOUNT = Account()
+
+
+@dataclass(frozen=True)
 class Scalar:
     """One number."""
 
     ts_ms: int
     value: float
+    account: Account = field(default=NO_ACCOUNT, compare=False)
 
 
 @dataclass(frozen=True)
@@ -23,6 +36,7 @@ class String:
 
     ts_ms: int
     value: str
+    account: Account = field(default=NO_ACCOUNT, compare=False)
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,7 @@ class Vector:
     values: Float64s
     ts_ms: int
     warnings: tuple[str, ...] = field(default=())
+    account: Account = field(default=NO_ACCOUNT, compare=False)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -46,6 +61,7 @@ class Matrix:
     ts_ms: Int64s
     values: Float64s
     warnings: tuple[str, ...] = field(default=())
+    account: Account = field(default=NO_ACCOUNT, compare=False)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -59,6 +75,7 @@ class RawMatrix:
     ts_ms: Sequence[Int64s]
     values: Sequence[Float64s]
     warnings: tuple[str, ...] = field(default=())
+    account: Account = field(default=NO_ACCOUNT, compare=False)
 
     def __len__(self) -> int:
         return len(self.labels)

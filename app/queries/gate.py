@@ -31,6 +31,14 @@ RETRY_AFTER_S: Final = 2
 LOOK_EACH_S: Final = 0.1
 
 
+@dataclass
+class Spent:
+    """How long a query waited for its place, and how long it took then."""
+
+    queued_s: float = 0.0
+    worked_s: float = 0.0
+
+
 @dataclass(eq=False)
 class _Waiting:
     tenant: TenantId
@@ -52,12 +60,17 @@ class Gate:
     _change: Condition = field(default_factory=Condition)
 
     @contextmanager
-    def place(self, tenant: TenantId) -> Iterator[None]:
+    def place(self, tenant: TenantId, spent: Spent | None = None) -> Iterator[None]:
         """Hold a place while inside; raises Overloaded or Unavailable when there is none in time."""
+        spent = spent or Spent()
+        asked_s = clock.monotonic_s()
         self._enter(tenant)
+        began_s = clock.monotonic_s()
+        spent.queued_s = began_s - asked_s
         try:
             yield
         finally:
+            spent.worked_s = clock.monotonic_s() - began_s
             with self._change:
                 self._running[tenant] -= 1
                 self._call_next()

@@ -23,7 +23,7 @@ from app.promql import engine
 from app.promql.engine import Newest
 from app.promql.limits import Limits, never
 from app.promql.result import Matrix, Result
-from app.queries.gate import Gate, Watcher, remaining_s
+from app.queries.gate import Gate, Spent, Watcher, remaining_s
 from app.tsdb.reader import Reader
 from app.tsdb.series_counts import SeriesCounts
 from app.tsdb.series_counts import series_counts as counts_of
@@ -51,10 +51,11 @@ def query_instant(
     timeout_s: float = MOST_SECONDS,
     lookback_ms: int = LOOKBACK_MS,
     is_gone: IsGone = never,
+    spent: Spent | None = None,
 ) -> Result:
     """The value of a PromQL expression at one moment. Raises QueryError; Overloaded or Unavailable without a place."""
     require(viewer, READ, NOUN)
-    with _bounds(viewer, timeout_s, lookback_ms, is_gone) as limits:
+    with _bounds(viewer, timeout_s, lookback_ms, is_gone, spent) as limits:
         return engine.query_instant(Reader(viewer.tenant), expr, at_ms=at_ms, limits=limits)
 
 
@@ -68,10 +69,11 @@ def query_range(
     timeout_s: float = MOST_SECONDS,
     lookback_ms: int = LOOKBACK_MS,
     is_gone: IsGone = never,
+    spent: Spent | None = None,
 ) -> Matrix:
     """The value of a PromQL expression at start, start + step, … up to end. Raises as query_instant()."""
     require(viewer, READ, NOUN)
-    with _bounds(viewer, timeout_s, lookback_ms, is_gone) as limits:
+    with _bounds(viewer, timeout_s, lookback_ms, is_gone, spent) as limits:
         source = Reader(viewer.tenant)
         return engine.query_range(source, expr, start_ms=start_ms, end_ms=end_ms, step_ms=step_ms, limits=limits)
 
@@ -147,7 +149,9 @@ def series_counts(viewer: Viewer, limit: int, is_gone: IsGone = never) -> Series
 
 
 @contextmanager
-def _bounds(viewer: Viewer, timeout_s: float, lookback_ms: int, is_gone: IsGone) -> Iterator[Limits]:
+def _bounds(
+    viewer: Viewer, timeout_s: float, lookback_ms: int, is_gone: IsGone, spent: Spent | None = None
+) -> Iterator[Limits]:
     """A place, a deadline and a watcher for what is asked inside; what they end becomes a QueryError."""
     deadline_s = monotonic_s() + min(timeout_s, MOST_SECONDS)
     bounds = StatementBounds(lambda: remaining_s(deadline_s))
@@ -158,7 +162,7 @@ def _bounds(viewer: Viewer, timeout_s: float, lookback_ms: int, is_gone: IsGone)
         expired=lambda: monotonic_s() > deadline_s,
         cancelled=lambda: bounds.is_cancelled,
     )
-    with gate.place(viewer.tenant), _watcher.watch(bounds, is_gone), bounded(bounds):
+    with gate.place(viewer.tenant, spent), _watcher.watch(bounds, is_gone), bounded(bounds):
         try:
             yield limits
         except (OperationalError, psycopg.errors.QueryCanceled) as error:

@@ -61,6 +61,7 @@ class Query:
     text: str | None = None
     failure: str | None = None
     warning: str | None = None
+    info: str | None = None
     is_ordered: bool = False
 
     @property
@@ -155,6 +156,8 @@ def _expectation(query: Query, text: str) -> None:
         query.failure = text.removeprefix("expect fail").strip()
     elif text.startswith("expect warn"):
         query.warning = text.removeprefix("expect warn").strip()
+    elif text.startswith("expect info"):
+        query.info = text.removeprefix("expect info").strip()
     elif text.startswith("expect string"):
         query.text = str(json.loads(text.removeprefix("expect string").strip()))
     elif re.fullmatch(r"[+-]?(?:[\d.]+(?:[eE][+-]?\d+)?|Inf|NaN)", text):
@@ -219,6 +222,8 @@ def _check(query: Query, source: MemorySource) -> str | None:
         return f"should fail, answers {result}"
     if query.warning is not None and query.warning not in " ".join(getattr(result, "warnings", ())):
         return f"warns {getattr(result, 'warnings', ())}"
+    if query.info is not None and query.info not in " ".join(result.account.infos):
+        return f"informs {result.account.infos}"
     match result:
         case Scalar(value=value):
             return None if query.scalar is not None and alike(value, query.scalar) else f"answers {value}"

@@ -221,6 +221,18 @@ def test_a_limit_cuts_and_says_so(client: Client) -> None:
 def test_warnings_reach_the_reader(client: Client) -> None:
     answer = client.get("query", query="quantile(2, load)", time=T0).json
     assert answer["warnings"] == ["PromQL warning: quantile value should be between 0 and 1, got 2"]
+    answer = client.get("query", query="rate(load[1m])", time=T0 + 30).json
+    hint = "metric might not be a counter, name does not end in _total/_sum/_count/_bucket"
+    assert answer["infos"] == [f'PromQL info: {hint}: "load"']
+    answer = client.get("query", query="histogram_quantile(0.9, load)", time=T0).json
+    assert "is missing or has a malformed value" in answer["warnings"][0]
+
+
+def test_stats_on_request(client: Client) -> None:
+    assert "stats" not in client.data("query", query="load", time=T0)
+    found = client.data("query_range", query="load", start=T0, end=T0 + 60, step=30, stats="all")["stats"]
+    assert found["samples"] == {"totalQueryableSamples": 9, "peakSamples": 18}
+    assert found["timings"]["execTotalTime"] >= found["timings"]["execQueueTime"] >= 0
 
 
 def test_series_and_labels(client: Client) -> None:
