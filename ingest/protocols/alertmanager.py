@@ -11,6 +11,7 @@ import msgspec
 from app.domain.alerting.received import ReceivedAlert, check, completed
 from app.domain.samples import Rejection
 from app.errors import DecodeError, TooLarge
+from ingest.protocols.bounds import NOT_JSON, check_json
 
 PROTOCOL: Final = "alertmanager"
 MOST_ALERTS: Final = 20_000
@@ -43,9 +44,10 @@ _read_alert = msgspec.json.Decoder(Posted).decode
 
 def decode(body: bytes, *, now: datetime) -> Decoded:
     """The alerts of a request; raises DecodeError when it is no JSON list, TooLarge when it has too many."""
+    check_json(body)
     try:
         items = _read_items(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise DecodeError(PROTOCOL, "body", str(error)) from None
     if len(items) > MOST_ALERTS:
         raise TooLarge(f"the body has more than {MOST_ALERTS} alerts")
@@ -53,7 +55,7 @@ def decode(body: bytes, *, now: datetime) -> Decoded:
     for index, item in enumerate(items):
         try:
             decoded.alerts.append(_alert(index, _read_alert(item), now))
-        except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
+        except (*NOT_JSON, ValueError, OverflowError) as error:
             decoded.rejected.append(Rejection(index, str(error)))
     return decoded
 

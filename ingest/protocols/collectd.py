@@ -17,10 +17,10 @@ import numpy as np
 
 from app.domain.labels import METRIC, encode_labels, labels_of
 from app.domain.samples import Batch, Rejection
-from app.errors import DecodeError, TooLarge
+from app.errors import DecodeError
+from ingest.protocols.bounds import NOT_JSON, bounded, check_items, check_json, check_samples
 
 PROTOCOL: Final = "collectd"
-MOST_ITEMS: Final = 500_000
 FURTHEST_S: Final = 9_000_000_000.0
 GROWS: Final = frozenset({"counter", "derive", "absolute"})
 _NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9_:]")
@@ -51,12 +51,12 @@ def decode(body: bytes) -> Batch:
 
     Raises DecodeError when the body is no JSON list, TooLarge when it has too many items.
     """
+    check_json(body)
     try:
         items = _read_items(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise DecodeError(PROTOCOL, "body", str(error)) from None
-    if len(items) > MOST_ITEMS:
-        raise TooLarge(f"the body has more than {MOST_ITEMS} items")
+    check_items(len(items))
     numbers: dict[Identity, int] = {}
     series, ts_ms, values, positions = list[int](), list[int](), list[float](), list[int]()
     rejected: list[Rejection] = []
@@ -64,7 +64,7 @@ def decode(body: bytes) -> Batch:
         try:
             read = _read_item(item)
             moment = _check(read)
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        except (*NOT_JSON, ValueError) as error:
             rejected.append(Rejection(index, str(error)))
             continue
         for kind, source, value in zip(read.dstypes, read.dsnames, read.values, strict=True):
@@ -74,8 +74,9 @@ def decode(body: bytes) -> Batch:
             ts_ms.append(moment)
             values.append(value)
             positions.append(index)
+        check_samples(len(values))
     return Batch(
-        keys=[_key(*identity) for identity in numbers],
+        keys=bounded(_key(*identity) for identity in numbers),
         series=np.array(series, dtype=np.int32),
         ts_ms=np.array(ts_ms, dtype=np.int64),
         values=np.array(values, dtype=np.float64),

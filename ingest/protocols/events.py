@@ -14,6 +14,7 @@ from app.domain.events import Event
 from app.domain.labels import LONGEST_NAME, LONGEST_VALUE, MOST_LABELS
 from app.domain.samples import TOO_NEW, TOO_OLD, Rejection, Window
 from app.errors import DecodeError, TooLarge
+from ingest.protocols.bounds import NOT_JSON, check_json
 
 PROTOCOL: Final = "events"
 MOST_EVENTS: Final = 20_000
@@ -58,9 +59,10 @@ def decode(body: bytes, *, window: Window) -> Decoded:
 
     Raises DecodeError when the body has another form, TooLarge when it has too many.
     """
+    check_json(body)
     try:
         items = _read_body(body).events
-    except (msgspec.DecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise DecodeError(PROTOCOL, "body", str(error)) from None
     if len(items) > MOST_EVENTS:
         raise TooLarge(f"the body has more than {MOST_EVENTS} events")
@@ -68,7 +70,7 @@ def decode(body: bytes, *, window: Window) -> Decoded:
     for index, item in enumerate(items):
         try:
             decoded.events.append(_event(_read_event(item), window))
-        except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
+        except (*NOT_JSON, ValueError, OverflowError) as error:
             decoded.rejected.append(Rejection(index, str(error)))
     return decoded
 

@@ -17,6 +17,7 @@ import numpy as np
 from app.domain.labels import METRIC, encode_labels, labels_of
 from app.domain.samples import Batch, Int64s, Rejection
 from app.errors import DecodeError, TooLarge
+from ingest.protocols.bounds import MOST_ITEMS, NOT_JSON, check_json
 
 PROTOCOL: Final = "ingest"
 # Values that JSON has no number for.
@@ -24,8 +25,6 @@ SPECIAL: Final = {"NaN": float("nan"), "+Inf": float("inf"), "Inf": float("inf")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Times beyond (about the years 1684 and 2255) are a mistake in the unit.
 FURTHEST_MS: Final = 9_000_000_000_000
-# Rows or columns in one request: an item may be two bytes short and cost a hundred here.
-MOST_ITEMS: Final = 500_000
 
 
 class OtherForm(DecodeError):
@@ -97,6 +96,7 @@ def decode(body: bytes) -> Batch:
 
     Raises DecodeError when the body is not JSON of this form at all, TooLarge when it has too many items.
     """
+    check_json(body)
     rejected: list[Rejection] = []
     try:
         read = _read_body(body)
@@ -106,7 +106,7 @@ def decode(body: bytes) -> Batch:
         return _of_columns(_even(read.series or (), rejected), rejected)
     except (msgspec.ValidationError, OverflowError):
         return _decode_loosely(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise DecodeError(PROTOCOL, "body", str(error)) from None
 
 
@@ -114,7 +114,7 @@ def _decode_loosely(body: bytes) -> Batch:
     rejected: list[Rejection] = []
     try:
         read = _read_loose_body(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise DecodeError(PROTOCOL, "body", str(error)) from None
     _check_form(read)
     if read.samples is not None:
@@ -135,7 +135,7 @@ def _good_rows(items: Sequence[msgspec.Raw], rejected: list[Rejection]) -> Itera
     for index, item in enumerate(items):
         try:
             yield index, _read_row(item)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except NOT_JSON as error:
             rejected.append(Rejection(index, str(error)))
 
 
@@ -184,7 +184,7 @@ def _good_columns(items: Sequence[msgspec.Raw], rejected: list[Rejection]) -> li
     for index, item in enumerate(items):
         try:
             column = _read_column(item)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except NOT_JSON as error:
             rejected.append(Rejection(index, str(error)))
             continue
         if len(column.ts) != len(column.values):

@@ -16,7 +16,8 @@ import numpy as np
 
 from app.domain.labels import METRIC, encode_labels, labels_of
 from app.domain.samples import STALE, Batch, Metadata, Rejection
-from app.errors import DecodeError
+from app.errors import DecodeError, TooLarge
+from ingest.protocols.bounds import NOT_JSON, bounded, check_json, check_samples
 from ingest.protocols.otlp_names import TARGET_INFO, attribute_labels, instance_labels, metric_name, target_labels
 from ingest.protocols.protobuf import BYTES, FIXED64, VARINT, Field, fields, signed
 
@@ -24,6 +25,8 @@ PROTOCOL: Final = "otlp"
 DELTA: Final = (1, "1", "AGGREGATION_TEMPORALITY_DELTA")
 NO_VALUE: Final = 1  # the flag of a point that marks the end of its series
 MOST_DEPTH: Final = 12
+# Messages of one request: one may be two bytes short and cost a hundred here.
+MOST_MESSAGES: Final = 2_000_000
 FURTHEST_MS: Final = 9_000_000_000_000
 
 Tree = dict[str, Any]
@@ -105,6 +108,7 @@ class _Columns:
 
     def add(self, labels: Mapping[str, str], ts_ms: int, value: float) -> None:
         """One sample of the point at hand."""
+        check_samples(len(self.values))
         self.series.append(self.numbers.setdefault(labels_of(labels), len(self.numbers)))
         self.ts_ms.append(ts_ms)
         self.values.append(value)
@@ -113,47 +117,58 @@ class _Columns:
 
 def decode_protobuf(body: bytes) -> Batch:
     """The samples of an ExportMetricsServiceRequest; `positions` number the data points."""
-    return _batch(_message(body, Field(1, BYTES, 0, len(body), 0), "Request", 0))
+    return _batch(_Tree(body).message(Field(1, BYTES, 0, len(body), 0), "Request", 0))
 
 
 def decode_json(body: bytes) -> Batch:
     """The same for its JSON form."""
+    check_json(body)
     try:
         tree = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise DecodeError(PROTOCOL, "body", str(error)) from None
     return _batch(tree)
 
 
-def _message(body: bytes, message: Field, kind: str, depth: int) -> Tree:
-    schema = SCHEMA[kind]
-    tree: Tree = {}
-    if depth > MOST_DEPTH:
-        raise DecodeError(PROTOCOL, f"byte {message.start}", "nested too deep")
-    for one in fields(PROTOCOL, body, message.start, message.stop):
-        name, inner, is_repeated = schema.get(one.number, ("", "", False))
-        if not name:
-            continue
-        values = list(_values(body, one, inner, depth))
-        if is_repeated:
-            tree.setdefault(name, []).extend(values)
-        elif values:
-            tree[name] = values[-1]
-    return tree
+class _Tree:
+    """A protobuf body as the tree of dictionaries that its JSON form is."""
 
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self.left = MOST_MESSAGES
 
-def _values(body: bytes, one: Field, kind: str, depth: int) -> Iterator[Any]:
-    """The values of a field; several when it is packed."""
-    if kind in SCHEMA and one.wire == BYTES:
-        yield _message(body, one, kind, depth + 1)
-    elif kind == "text" and one.wire == BYTES:
-        yield body[one.start : one.stop].decode(errors="replace")
-    elif kind == "int" and one.wire == VARINT:
-        yield signed(one.value)
-    elif kind in _UNPACK and one.wire in (FIXED64, BYTES):
-        if (one.stop - one.start) % 8:
-            raise DecodeError(PROTOCOL, f"byte {one.start}", "cut off")
-        yield from (value for (value,) in struct.iter_unpack(_UNPACK[kind], body[one.start : one.stop]))
+    def message(self, message: Field, kind: str, depth: int) -> Tree:
+        """One message and those in it."""
+        schema = SCHEMA[kind]
+        tree: Tree = {}
+        self.left -= 1
+        if self.left < 0:
+            raise TooLarge(f"the body has more than {MOST_MESSAGES} messages")
+        if depth > MOST_DEPTH:
+            raise DecodeError(PROTOCOL, f"byte {message.start}", "nested too deep")
+        for one in fields(PROTOCOL, self.body, message.start, message.stop):
+            name, inner, is_repeated = schema.get(one.number, ("", "", False))
+            if not name:
+                continue
+            values = list(self._values(one, inner, depth))
+            if is_repeated:
+                tree.setdefault(name, []).extend(values)
+            elif values:
+                tree[name] = values[-1]
+        return tree
+
+    def _values(self, one: Field, kind: str, depth: int) -> Iterator[Any]:
+        """The values of a field; several when it is packed."""
+        if kind in SCHEMA and one.wire == BYTES:
+            yield self.message(one, kind, depth + 1)
+        elif kind == "text" and one.wire == BYTES:
+            yield self.body[one.start : one.stop].decode(errors="replace")
+        elif kind == "int" and one.wire == VARINT:
+            yield signed(one.value)
+        elif kind in _UNPACK and one.wire in (FIXED64, BYTES):
+            if (one.stop - one.start) % 8:
+                raise DecodeError(PROTOCOL, f"byte {one.start}", "cut off")
+            yield from (value for (value,) in struct.iter_unpack(_UNPACK[kind], self.body[one.start : one.stop]))
 
 
 def _batch(tree: Any) -> Batch:
@@ -169,7 +184,7 @@ def _batch(tree: Any) -> Batch:
     except (AttributeError, TypeError, KeyError) as error:
         raise DecodeError(PROTOCOL, "body", f"not an ExportMetricsServiceRequest: {error}") from None
     return Batch(
-        keys=[encode_labels(labels) for labels in out.numbers],
+        keys=bounded(encode_labels(labels) for labels in out.numbers),
         series=np.array(out.series, dtype=np.int32),
         ts_ms=np.array(out.ts_ms, dtype=np.int64),
         values=np.array(out.values, dtype=np.float64),

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from app.domain.labels import MOST_LABELS, length
 from app.domain.samples import Batch, Float64s, Int64s, Metadata
 from app.errors import DecodeError
+from ingest.protocols.bounds import check_items, check_samples
 from ingest.protocols.protobuf import BYTES, FIXED64, VARINT, Field, double, fields, signed
 
 PROTOCOL: Final = "remote_write"
@@ -31,6 +32,8 @@ _TAIL: Final = 18
 _TAIL_OF_ZERO: Final = 9
 _TS_BYTES: Final = 6
 _SHIFTS: Final = np.arange(0, 7 * _TS_BYTES, 7, dtype=np.int64)
+# The number of items is looked at once in so many bytes.
+_LOOK_EVERY: Final = 65_536
 # Behind the last byte the array goes on, so that a look at a message's end never leaves it.
 _MARGIN: Final = 32
 
@@ -58,6 +61,7 @@ class Slow:
 
     def add(self, key: bytes, position: int, samples: Sequence[tuple[int, float]]) -> None:
         """Take the samples of one series."""
+        check_samples(len(self.values) + len(samples))
         for ts_ms, value in samples:
             self.series.append(len(self.keys))
             self.positions.append(position)
@@ -119,17 +123,20 @@ def _spans_of(body: bytes) -> _Spans:
     at, end = 0, len(body)
     try:
         while at < end:
-            if body[at] == 0x0A and (size := body[at + 1]) < 0x80:
-                at += 2
-            elif body[at] == 0x0A and body[at + 2] < 0x80:
-                size = size & 0x7F | body[at + 2] << 7
-                at += 3
-            else:
-                at, size = _other_field(body, at, starts, stops, metadata)
-                continue
-            starts.append(at)
-            at += size
-            stops.append(at)
+            looked_at = min(end, at + _LOOK_EVERY)
+            while at < looked_at:
+                if body[at] == 0x0A and (size := body[at + 1]) < 0x80:
+                    at += 2
+                elif body[at] == 0x0A and body[at + 2] < 0x80:
+                    size = size & 0x7F | body[at + 2] << 7
+                    at += 3
+                else:
+                    at, size = _other_field(body, at, starts, stops, metadata)
+                    continue
+                starts.append(at)
+                at += size
+                stops.append(at)
+            check_items(len(starts) + len(metadata))
     except IndexError:
         raise DecodeError(PROTOCOL, f"byte {at}", "cut off") from None
     if at > end:
@@ -191,6 +198,7 @@ def _read_series(body: bytes, at: int, end: int, index: int, out: Slow) -> None:
             labels.append(b"\x0a" + length(one.stop - one.start) + body[one.start : one.stop])
         elif one.number == 2:
             samples.append(read_sample(PROTOCOL, body, one))
+            check_samples(len(samples))
         elif one.number == 3:
             out.exemplars += 1
         elif one.number == 4:

@@ -8,15 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from app.domain.labels import encode_label
+from app.domain.labels import MOST_LABELS, encode_label
 from app.domain.samples import Metadata
-from app.errors import DecodeError
+from app.errors import DecodeError, TooLarge
+from ingest.protocols.bounds import MOST_KEY_BYTES, check_items, check_samples
 from ingest.protocols.protobuf import BYTES, VARINT, Field, fields, varint
 from ingest.protocols.remote_write import Decoded, Slow, clean_text, kind_of, read_sample
 
 PROTOCOL: Final = "remote_write"
 MESSAGE: Final = "io.prometheus.write.v2.Request"
 METRIC_NAME: Final = b"__name__"
+# Symbols are labels and help texts; every series that refers to one gets a copy.
+LONGEST_SYMBOL: Final = 65_536
+MOST_KNOWN: Final = 500_000
 
 
 class _Symbols:
@@ -27,6 +31,7 @@ class _Symbols:
             raise DecodeError(PROTOCOL, "symbols", "the first one is not empty")
         self.table = table
         self.labels: dict[tuple[int, int], bytes] = {}
+        self.key_bytes = 0
 
     def at(self, reference: int) -> bytes:
         """The string of a reference."""
@@ -38,7 +43,13 @@ class _Symbols:
         """The series key of label references: name, value, name, value ..."""
         if len(references) % 2:
             raise DecodeError(PROTOCOL, "labels_refs", "a name without a value")
-        return b"".join(map(self._label, references[::2], references[1::2]))
+        # One label too many is enough to refuse the series.
+        pairs = references[: 2 * MOST_LABELS + 2]
+        key = b"".join(map(self._label, pairs[::2], pairs[1::2]))
+        self.key_bytes += len(key)
+        if self.key_bytes > MOST_KEY_BYTES:
+            raise TooLarge(f"the series of the body have more than {MOST_KEY_BYTES} bytes of labels")
+        return key
 
     def metric(self, references: Sequence[int]) -> str:
         """The metric that label references name."""
@@ -48,6 +59,8 @@ class _Symbols:
     def _label(self, name: int, value: int) -> bytes:
         label = self.labels.get((name, value))
         if label is None:
+            if len(self.labels) > MOST_KNOWN:
+                self.labels.clear()
             label = self.labels[name, value] = encode_label(self.at(name), self.at(value))
         return label
 
@@ -58,9 +71,12 @@ def decode(body: bytes) -> Decoded:
     series: list[Field] = []
     for one in fields(PROTOCOL, body, 0, len(body)):
         if one.wire == BYTES and one.number == 4:
+            if one.stop - one.start > LONGEST_SYMBOL:
+                raise TooLarge(f"a symbol is longer than {LONGEST_SYMBOL} bytes")
             table.append(body[one.start : one.stop])
         elif one.wire == BYTES and one.number == 5:
             series.append(one)
+        check_items(max(len(series), len(table) // 4))
     symbols = _Symbols(table)
     out = Slow()
     metadata: dict[str, Metadata] = {}
@@ -82,6 +98,7 @@ def _read_series(body: bytes, message: Field, index: int, *, symbols: _Symbols, 
             references.append(one.value)
         elif one.number == 2 and one.wire == BYTES:
             samples.append(read_sample(PROTOCOL, body, one))
+            check_samples(len(samples))
         elif one.number == 5 and one.wire == BYTES:
             description = one
         out.histograms += one.number == 3
@@ -91,6 +108,8 @@ def _read_series(body: bytes, message: Field, index: int, *, symbols: _Symbols, 
 
 
 def _packed(body: bytes, message: Field) -> Sequence[int]:
+    if message.stop - message.start > LONGEST_SYMBOL:
+        raise TooLarge(f"the labels of a series take more than {LONGEST_SYMBOL} bytes")
     content = body[message.start : message.stop]
     if content.isascii():  # every byte is a number of its own
         return content

@@ -16,9 +16,9 @@ import numpy as np
 from app.domain.labels import METRIC, encode_labels, labels_of
 from app.domain.samples import Batch, Rejection
 from app.errors import DecodeError, TooLarge
+from ingest.protocols.bounds import MOST_KEY_BYTES, NOT_JSON, check_items, check_json, check_samples
 
 PROTOCOL: Final = "telegraf"
-MOST_ITEMS: Final = 500_000
 FURTHEST_MS: Final = 9_000_000_000_000
 # Units in a millisecond; Telegraf writes seconds unless json_timestamp_units says otherwise.
 PER_MS: Final[Mapping[str, float]] = {"s": 1e-3, "ms": 1.0, "us": 1e3, "ns": 1e6}
@@ -53,6 +53,7 @@ class _Columns:
     def __init__(self) -> None:
         self.numbers: dict[tuple[str, tuple[tuple[str, str], ...]], dict[str, int]] = {}
         self.keys: list[bytes] = []
+        self.key_bytes = 0
         self.series: list[int] = []
         self.ts_ms: list[int] = []
         self.values: list[float] = []
@@ -67,7 +68,11 @@ class _Columns:
             number = known.get(field)
             if number is None:
                 number = known[field] = len(self.keys)
-                self.keys.append(encode_labels(labels_of({**metric.tags, METRIC: f"{metric.name}_{field}"})))
+                key = encode_labels(labels_of({**metric.tags, METRIC: f"{metric.name}_{field}"}))
+                self.key_bytes += len(key)
+                if self.key_bytes > MOST_KEY_BYTES:
+                    raise TooLarge(f"the series of the body have more than {MOST_KEY_BYTES} bytes of labels")
+                self.keys.append(key)
             self.series.append(number)
             self.ts_ms.append(ts_ms)
             self.values.append(value)
@@ -89,7 +94,8 @@ def decode(body: bytes, *, precision: str = "") -> Batch:
             if not metric.name:
                 raise ValueError("no name")
             columns.add(index, metric, _time(metric.timestamp, precision))
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            check_samples(len(columns.values))
+        except (*NOT_JSON, ValueError) as error:
             rejected.append(Rejection(index, str(error)))
     return Batch(
         keys=columns.keys,
@@ -102,17 +108,17 @@ def decode(body: bytes, *, precision: str = "") -> Batch:
 
 
 def _items(body: bytes) -> Iterable[bytes | msgspec.Raw]:
+    check_json(body)
     try:
         read = _read_body(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise DecodeError(PROTOCOL, "body", str(error)) from None
     items: Sequence[bytes | msgspec.Raw] | None = read.metrics
     if items is None and bytes(read.name) and bytes(read.fields):
         items = [body]
     if items is None:
         raise DecodeError("ingest", "body", "needs samples or series (or metrics, as Telegraf writes them)")
-    if len(items) > MOST_ITEMS:
-        raise TooLarge(f"the body has more than {MOST_ITEMS} items")
+    check_items(len(items))
     return items
 
 
