@@ -5,12 +5,26 @@ Each takes the windows of one block and answers (steps, n), ABSENT where there i
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
-from app.domain.samples import Float64s, absent_array
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.samples import Float64s, Int64s, absent_array
 from app.errors import QueryError
 from app.promql.vectors import Bools
-from app.promql.windows import Slice, Windows
+from app.promql.windows import Edges, Slice, Windows
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What extrapolation needs of the windows: samples in each, the first of them, and when it and the last were."""
+
+    edges: Edges
+    counts: NDArray[np.intp] | Float64s
+    first: Float64s
+    first_ms: Int64s | Float64s
+    last_ms: Int64s | Float64s
 
 
 def rate(windows: Windows) -> Float64s:
@@ -87,30 +101,39 @@ def double_exponential_smoothing(windows: Windows, smoothing: Float64s, trend: F
     return windows.only(result, least=2)
 
 
+def extrapolated(ends: Ends, grown: Float64s, *, is_counter: bool, is_rate: bool) -> Float64s:
+    """What `grown` between the first and the last sample comes to over the whole range; (steps, n).
+
+    Source: Prometheus's documentation of rate() and its extrapolation; a window reaches the range's edge if that
+    is nearer than 1.1 mean sample distances, else half a distance; a counter never below zero.
+    """
+    edges = ends.edges
+    with np.errstate(all="ignore"):
+        sampled_s = (ends.last_ms - ends.first_ms) / 1000
+        between_s = sampled_s / (ends.counts - 1)
+        threshold_s = between_s * 1.1
+        to_start_s = (ends.first_ms - (edges.end_ms - edges.range_ms)[:, None]) / 1000
+        to_start_s = np.where(to_start_s >= threshold_s, between_s / 2, to_start_s)
+        to_end_s = (edges.end_ms[:, None] - ends.last_ms) / 1000
+        to_end_s = np.where(to_end_s >= threshold_s, between_s / 2, to_end_s)
+        if is_counter:
+            to_zero_s = sampled_s * (ends.first / grown)
+            nearer = (to_zero_s < to_start_s) & (grown > 0) & (ends.first >= 0)
+            to_start_s = np.where(nearer, to_zero_s, to_start_s)
+        factor = (sampled_s + to_start_s + to_end_s) / sampled_s
+        if is_rate:
+            factor = factor / (edges.range_ms / 1000)
+        return grown * factor
+
+
 def _extrapolated(windows: Windows, *, is_counter: bool, is_rate: bool) -> Float64s:
-    """Source: Prometheus's documentation of rate() and its extrapolation; a window reaches the range's edge if that
-    is nearer than 1.1 mean sample distances, else half a distance; a counter never below zero."""
-    edges = windows.edges
     first_ms, last_ms = windows.ts_ms[windows.first_rows], windows.ts_ms[windows.last_rows]
     with np.errstate(all="ignore"):
         grown = windows.last - windows.first
         if is_counter:
             grown = _add_resets(windows, grown)
-        sampled_s = (last_ms - first_ms) / 1000
-        between_s = sampled_s / (windows.counts - 1)
-        threshold_s = between_s * 1.1
-        to_start_s = (first_ms - (edges.end_ms - edges.range_ms)[:, None]) / 1000
-        to_start_s = np.where(to_start_s >= threshold_s, between_s / 2, to_start_s)
-        to_end_s = (edges.end_ms[:, None] - last_ms) / 1000
-        to_end_s = np.where(to_end_s >= threshold_s, between_s / 2, to_end_s)
-        if is_counter:
-            to_zero_s = sampled_s * (windows.first / grown)
-            nearer = (to_zero_s < to_start_s) & (grown > 0) & (windows.first >= 0)
-            to_start_s = np.where(nearer, to_zero_s, to_start_s)
-        factor = (sampled_s + to_start_s + to_end_s) / sampled_s
-        if is_rate:
-            factor = factor / (edges.range_ms / 1000)
-        return windows.only(grown * factor, least=2)
+    ends = Ends(windows.edges, windows.counts, windows.first, first_ms, last_ms)
+    return windows.only(extrapolated(ends, grown, is_counter=is_counter, is_rate=is_rate), least=2)
 
 
 def _add_resets(windows: Windows, grown: Float64s) -> Float64s:

@@ -1,0 +1,268 @@
+"""Raw samples of series groups: hot rows and blocks in one query, and numpy from there to matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from app.domain.samples import Float64s, Int64s, absent_array, is_absent
+from app.domain.tenancy import TenantId
+from app.promql.select import SeriesBlock
+from app.tsdb import blocks
+from app.tsdb.blocks import BLOCK_MS, moment
+from app.tsdb.codec import Part, parts_of
+from app.tsdb.selection import Group
+
+# A block that would be emptier than this, and is not small, is taken apart into its series.
+LEAST_FILLED: Final = 0.25
+SMALL_BLOCK_CELLS: Final = 65_536
+
+# Uses the index (group_id, ts) of each partition. Only the bytes between the first and the last wanted slot travel.
+# Not ordered here: sorting rows of 2 kB takes the server longer than sorting their times takes us.
+# One statement, so that what is compacted meanwhile is seen once, before or after.
+_ROWS: Final = """
+select s.group_id, date_part('epoch', s.ts), s.part, s.slots,
+    case when s.slots is null then substr(s.vals, g.first_byte, g.bytes) else s.vals end, null::int
+from unnest(%(groups)s::int[], %(first_bytes)s::int[], %(bytes)s::int[]) as g(group_id, first_byte, bytes)
+join sample_hot s on s.group_id = g.group_id
+where s.tenant_id = %(tenant)s and s.ts >= %(start)s and s.ts <= %(end)s
+union all
+select b.group_id, date_part('epoch', b.bucket), b.checksum, null, b.blob, b.version
+from unnest(%(groups)s::int[]) as g(group_id)
+join sample_blocks b on b.group_id = g.group_id
+where b.tenant_id = %(tenant)s and b.bucket >= %(first_bucket)s and b.bucket < %(end)s
+    and b.first_ts <= %(end)s and b.last_ts >= %(start)s
+"""
+
+
+class Rows(NamedTuple):
+    """Rows of one group, ascending by time and then part. `vals[i]` begins at slot `first_slot` if slots[i] is None."""
+
+    ts_ms: Int64s
+    slots: list[bytes | None]
+    vals: list[bytes]
+    first_slot: int
+
+
+@dataclass
+class Raw:
+    """What there is of one group: hot rows, and the parts of its blocks in order of time."""
+
+    rows: Rows | None = None
+    parts: list[Part] = field(default_factory=list)
+
+
+class _Cells(NamedTuple):
+    """Samples of a group one by one, the later of two for one cell behind the earlier; all arrays (m,)."""
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    values: Float64s
+
+
+def fetch(
+    connection: Connection, tenant: TenantId, groups: Sequence[Group], *, start_ms: int, end_ms: int
+) -> dict[int, Raw]:
+    """What each group has at start_ms <= ts <= end_ms; parts of blocks may reach beyond."""
+    first_slots = {group.group_id: int(group.slots.min()) for group in groups}
+    parameters = {
+        "tenant": tenant,
+        "start": moment(start_ms),
+        "end": moment(end_ms),
+        "first_bucket": moment(start_ms - BLOCK_MS),
+        "groups": list(first_slots),
+        "first_bytes": [8 * slot + 1 for slot in first_slots.values()],
+        "bytes": [8 * int(np.ptp(group.slots) + 1) for group in groups],
+    }
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor(binary=True) as cursor:
+        cursor.execute(_ROWS, parameters)
+        rows = cursor.fetchall()
+    hot = [row for row in rows if row[5] is None]
+    found = {group_id: Raw(its) for group_id, its in by_group(hot, first_slots).items()}
+    slots = {group.group_id: group.slots for group in groups}
+    for group_id, seconds, checksum, _, blob, version in sorted(_blocks_in(rows), key=lambda row: row[1]):
+        name = blocks.name_of(group_id, round(seconds * 1000), version=version)
+        parts = blocks.open_or_report(blob, checksum=checksum, slots=slots[group_id], name=name, tenant=tenant)
+        if parts:
+            found.setdefault(group_id, Raw()).parts += parts
+    return found
+
+
+def by_group(rows: Sequence[Any], first_slots: dict[int, int]) -> dict[int, Rows]:
+    """Rows (group, seconds, part, slots, vals) of sample_hot, in order; `first_slots` is where dense ones begin."""
+    if not rows:
+        return {}
+    group_ids, seconds, parts, slots, vals = zip(*(row[:5] for row in rows), strict=True)
+    ids = np.array(group_ids, dtype=np.int64)
+    ts_ms = np.rint(np.array(seconds) * 1000).astype(np.int64)
+    order = np.lexsort((np.array(parts, dtype=np.int64), ts_ms, ids))
+    ids, ts_ms = ids[order], ts_ms[order]
+    ends = np.flatnonzero(np.diff(ids, append=-1)) + 1
+    found, first = {}, 0
+    for end_of_group in ends.tolist():
+        chosen = order[first:end_of_group].tolist()
+        group_id = int(ids[first])
+        found[group_id] = Rows(
+            ts_ms[first:end_of_group], [slots[i] for i in chosen], [vals[i] for i in chosen], first_slots[group_id]
+        )
+        first = end_of_group
+    return found
+
+
+def blocks_of(group: Group, raw: Raw, *, start_ms: int, end_ms: int) -> list[SeriesBlock]:
+    """The samples of the wanted series: one block, or one for each series where a block would be mostly empty."""
+    dense = _dense(group, raw, start_ms, end_ms)
+    if dense is not None:
+        return dense
+    times, cells = _all_cells(group.slots, raw)
+    is_asked = (times >= start_ms) & (times <= end_ms)
+    if not is_asked.all():
+        kept = is_asked[cells.rows]
+        cells = _Cells(cells.rows[kept], cells.columns[kept], cells.values[kept])
+    times, cells = _without_empty_rows(times, cells)
+    size = len(times) * len(group.slots)
+    if size > SMALL_BLOCK_CELLS and len(cells.values) < LEAST_FILLED * size:
+        return [
+            SeriesBlock((group.labels[int(part.slots[0])],), part.ts_ms, part.values)
+            for part in _column_by_column(times, cells)
+        ]
+    if not len(times):
+        return []
+    return [SeriesBlock(group.labels, times, _matrix(times, cells, len(group.slots)))]
+
+
+def merged(raw: Raw) -> list[Part]:
+    """All samples of a group as parts that codec.encode_parts() takes; hot rows win over blocks."""
+    rows = raw.rows
+    if rows is not None and not raw.parts:
+        matrix = _plain(rows)
+        if matrix is not None:
+            slots = np.arange(rows.first_slot, rows.first_slot + matrix.shape[1])
+            return parts_of(Part(slots, rows.ts_ms, matrix))
+    times, cells = _all_cells(np.arange(256), raw)
+    if not len(cells.values):
+        return []
+    used = np.unique(cells.columns)
+    if len(cells.values) < LEAST_FILLED * len(times) * len(used):
+        return _column_by_column(times, cells)
+    place = np.full(256, -1)
+    place[used] = np.arange(len(used))
+    matrix = _matrix(times, cells._replace(columns=place[cells.columns]), len(used))
+    return parts_of(Part(used, times, matrix))
+
+
+def _blocks_in(rows: Sequence[Any]) -> list[Any]:
+    return [row for row in rows if row[5] is not None]
+
+
+def _plain(rows: Rows) -> Float64s | None:
+    """The rows as they are, (t, width), if each has its own time and all are dense and of one width."""
+    if any(slots is not None for slots in rows.slots) or (np.diff(rows.ts_ms) == 0).any():
+        return None
+    width = len(rows.vals[0])
+    if any(len(vals) != width for vals in rows.vals):
+        return None
+    return np.frombuffer(b"".join(rows.vals), dtype="<f8").reshape(len(rows.vals), width // 8)
+
+
+def _dense(group: Group, raw: Raw, start_ms: int, end_ms: int) -> list[SeriesBlock] | None:
+    """The usual case: full pieces one after the other in time. None if it is another."""
+    pieces = list(raw.parts)
+    if raw.rows is not None:
+        matrix = _plain(raw.rows)
+        if matrix is None:
+            return None
+        first = raw.rows.first_slot
+        pieces.append(Part(np.arange(first, first + matrix.shape[1]), raw.rows.ts_ms, matrix))
+    matrices = []
+    for piece in pieces:
+        places = np.searchsorted(piece.slots, group.slots)
+        if places.max() >= len(piece.slots) or (piece.slots[places] != group.slots).any():
+            return None
+        matrices.append(piece.values[:, places])
+    times = np.concatenate([piece.ts_ms for piece in pieces])
+    if (np.diff(times) <= 0).any():
+        return None
+    values = np.concatenate(matrices)
+    begin, end = np.searchsorted(times, start_ms), np.searchsorted(times, end_ms, side="right")
+    times, values = times[begin:end], values[begin:end]
+    if not len(times):
+        return []
+    if np.isnan(values).any() and is_absent(values).any():
+        return None
+    return [SeriesBlock(group.labels, times, values)]
+
+
+def _all_cells(wanted: NDArray[np.intp], raw: Raw) -> tuple[Int64s, _Cells]:
+    """Every sample of the wanted slots: the times there are, and cells whose columns are places in `wanted`."""
+    column_of = np.full(257, -1, dtype=np.intp)
+    column_of[wanted] = np.arange(len(wanted))
+    all_times = [part.ts_ms for part in raw.parts]
+    if raw.rows is not None:
+        all_times.append(raw.rows.ts_ms)
+    times = np.unique(np.concatenate(all_times))
+    cells = [_cells_of_part(part, np.searchsorted(times, part.ts_ms), column_of) for part in raw.parts]
+    if raw.rows is not None:
+        cells.append(_cells_of_rows(raw.rows, np.searchsorted(times, raw.rows.ts_ms), column_of))
+    if len(cells) == 1:
+        return times, cells[0]
+    rows, columns, values = (np.concatenate(arrays) for arrays in zip(*cells, strict=True))
+    return times, _Cells(rows, columns, values)
+
+
+def _cells_of_part(part: Part, row_of: NDArray[np.intp], column_of: NDArray[np.intp]) -> _Cells:
+    there = ~is_absent(part.values) & (column_of[part.slots] >= 0)
+    rows, columns = np.nonzero(there)
+    return _Cells(row_of[rows], column_of[part.slots][columns], part.values[there])
+
+
+def _cells_of_rows(rows: Rows, row_of: NDArray[np.intp], column_of: NDArray[np.intp]) -> _Cells:
+    """The samples of the wanted slots, in the order of the rows."""
+    widths = np.array([len(vals) // 8 for vals in rows.vals], dtype=np.intp)
+    is_dense = np.array([slots is None for slots in rows.slots])
+    offsets = np.cumsum(widths) - widths
+    values = np.frombuffer(b"".join(rows.vals), dtype="<f8")
+    of_row = np.repeat(np.arange(len(widths)), widths)
+    slots = np.arange(len(values)) - offsets[of_row] + rows.first_slot
+    sparse = b"".join(slots for slots in rows.slots if slots is not None)
+    if sparse:
+        slots[~is_dense[of_row]] = np.frombuffer(sparse, dtype="u1")
+    columns = column_of[slots]
+    wanted = (columns >= 0) & ~is_absent(values)
+    return _Cells(row_of[of_row[wanted]], columns[wanted], values[wanted])
+
+
+def _matrix(times: Int64s, cells: _Cells, width: int) -> Float64s:
+    matrix = absent_array((len(times), width))
+    # Of two values for one cell numpy keeps the last, which is the later sample.
+    matrix[cells.rows, cells.columns] = cells.values
+    return matrix
+
+
+def _without_empty_rows(times: Int64s, cells: _Cells) -> tuple[Int64s, _Cells]:
+    """Times at which only other series of the group have samples are none of ours."""
+    is_used = np.zeros(len(times), dtype=bool)
+    is_used[cells.rows] = True
+    if is_used.all():
+        return times, cells
+    return times[is_used], cells._replace(rows=(np.cumsum(is_used) - 1)[cells.rows])
+
+
+def _column_by_column(times: Int64s, cells: _Cells) -> list[Part]:
+    order = np.lexsort((cells.rows, cells.columns))
+    rows, columns, values = cells.rows[order], cells.columns[order], cells.values[order]
+    # The sort is stable: of several samples for one cell the last is the later.
+    is_last = (np.diff(rows, append=-1) != 0) | (np.diff(columns, append=-1) != 0)
+    rows, columns, values = rows[is_last], columns[is_last], values[is_last]
+    present, firsts = np.unique(columns, return_index=True)
+    ends = np.append(firsts[1:], len(columns))
+    return [
+        Part(np.array([column]), times[rows[first:end]], values[first:end, None])
+        for column, first, end in zip(present.tolist(), firsts.tolist(), ends.tolist(), strict=True)
+    ]
