@@ -22,16 +22,18 @@ class Job:
     timeout_s: int
 
 
+COMPACT: Final = Job("workers.compact.compact", "default", 300)
 DRAIN: Final = Job("workers.drain.drain", "ingest", 120)
 EVALUATE: Final = Job("workers.evaluate.evaluate_group", "rules", 60)
 EXPIRE: Final = Job("workers.expire.expire", "rules", 60)
+ERASE: Final = Job("workers.erase.erase", "default", 3000)
 FORGET: Final = Job("workers.forget.forget", "default", 300)
 DELIVER: Final = Job("workers.notify.deliver", "notify", 60)
 DISCOVER: Final = Job("workers.discover.discover", "default", 300)
 RETAIN: Final = Job("workers.retain.retain", "default", 3000)
 SWEEP: Final = Job("workers.sweep.sweep", "default", 60)
 
-JOBS: Final = (DRAIN, EVALUATE, DELIVER, DISCOVER, RETAIN, SWEEP, EXPIRE, FORGET)
+JOBS: Final = (DRAIN, EVALUATE, DELIVER, DISCOVER, RETAIN, SWEEP, EXPIRE, FORGET, ERASE, COMPACT)
 
 
 def enqueue(job: Job, **ids: int | str) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 
 import click
 
+from app.actions import erasures as erasure_actions
 from app.actions import tenants as tenant_actions
 from app.actions import tokens as token_actions
 from app.actions import users as user_actions
@@ -26,7 +28,7 @@ TENANT = click.option("--tenant", "-t", "tenant_name", required=True, help="Name
 
 @click.group()
 def tenant() -> None:
-    """Make and list tenants."""
+    """Make, list, close and erase tenants."""
 
 
 @tenant.command("create")
@@ -48,6 +50,33 @@ def list_tenants() -> None:
     for each in tenant_queries.tenants(operator()):
         state = "closed" if each.closed_at else "open"
         click.echo(f"{each.id}\t{each.name}\t{state}\t{each.title}")
+
+
+@tenant.command("close")
+@click.argument("name")
+def close_tenant(name: str) -> None:
+    """Let nobody of a tenant in any more; its data stays until it is erased."""
+    _open()
+    tenant_actions.close(operator(), name)
+    click.echo(f"tenant {name} closed")
+
+
+@tenant.command("erase")
+@click.argument("name")
+@click.option("--yes", "typed", metavar="NAME", required=True, help="The name once more, because nothing comes back.")
+def erase_tenant(name: str, typed: str) -> None:
+    """Erase all of a closed tenant: rows, objects, what waits in the stream; shows counts before and after."""
+    _open()
+    erasure_id = erasure_actions.ask(operator(), name, typed=typed)
+    wait_s = erasure_actions.quiet_in(erasure_id)
+    if wait_s:
+        click.echo(f"waiting {wait_s:.0f} s until every process knows that {name} is closed")
+        time.sleep(wait_s)
+    done = erasure_actions.carry_out(erasure_id)
+    click.echo("what\tbefore\tafter")
+    for what, count in sorted(done.before.items()):
+        click.echo(f"{what}\t{count}\t{done.after.get(what, 0)}")
+    click.echo(f"tenant {name} erased: nothing is left")
 
 
 @click.group()
