@@ -74,6 +74,7 @@ SCHEDULE: Final[Sequence[Timed]] = (
     Timed("deliver", 2, deliver_due_messages),
     Timed("expire", 5, expire_due_alerts),
     Timed("sweep", 2, queue_once(jobs.SWEEP)),
+    Timed("compact", 300, queue_once(jobs.COMPACT)),
     Timed("retain", 3600, queue_once(jobs.RETAIN)),
     Timed("forget", 3600, queue_once(jobs.FORGET)),
 )
