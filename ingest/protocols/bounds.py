@@ -40,13 +40,25 @@ def check_samples(count: int) -> None:
         raise TooLarge(f"the body has more than {MOST_SAMPLES} samples")
 
 
+def check_lines(body: bytes) -> None:
+    """Raise TooLarge when a body of lines has too many of them, or too many fields."""
+    check_items(body.count(b"\n"))
+    if body.count(b"=") > MOST_COMMAS:
+        raise TooLarge(f"the body has more than {MOST_COMMAS} tags and fields")
+
+
+def check_keys(total: int) -> None:
+    """Raise TooLarge when the series keys of a request are too long together."""
+    if total > MOST_KEY_BYTES:
+        raise TooLarge(f"the series of the body have more than {MOST_KEY_BYTES} bytes of labels")
+
+
 def bounded(keys: Iterable[bytes]) -> list[bytes]:
     """The series keys as they are made; raises TooLarge once they are too long together."""
     total = 0
     kept = []
     for key in keys:
         total += len(key)
-        if total > MOST_KEY_BYTES:
-            raise TooLarge(f"the series of the body have more than {MOST_KEY_BYTES} bytes of labels")
+        check_keys(total)
         kept.append(key)
     return kept

@@ -17,6 +17,7 @@ from app.domain.labels import METRIC, encode_labels, labels_of
 from app.domain.samples import Batch, Rejection
 from app.errors import DecodeError
 from ingest.protocols import influx_plain
+from ingest.protocols.bounds import check_keys, check_lines
 
 PROTOCOL: Final = "influx"
 # Units in a millisecond, or milliseconds in a unit: (multiply by, divide by).
@@ -58,6 +59,7 @@ def decode(body: bytes, *, precision: str, now_ms: int) -> Batch:
     """
     if precision not in PRECISIONS:
         raise DecodeError(PROTOCOL, "precision", f"{precision} is not one of ns, us, ms, s, m, h")
+    check_lines(body)
     try:
         body.decode()
     except UnicodeDecodeError as error:
@@ -196,7 +198,7 @@ def _numbers_of(fields: str) -> Iterator[tuple[str, float]]:
 def _keys_of(numbers: Mapping[tuple[str, str], int]) -> tuple[list[bytes], dict[int, str]]:
     """The series key of each (head, field), and what is wrong with some."""
     tags: dict[str, tuple[str, dict[str, str]] | None] = {}
-    keys, reasons = [], {}
+    keys, reasons, total = [], {}, 0
     for (head, name), number in numbers.items():
         if head not in tags:
             tags[head] = _tags_of(head)
@@ -207,6 +209,7 @@ def _keys_of(numbers: Mapping[tuple[str, str], int]) -> tuple[list[bytes], dict[
             continue
         measurement, labels = parsed
         keys.append(encode_labels(labels_of({**labels, METRIC: f"{measurement}_{_plain(name)}"})))
+        check_keys(total := total + len(keys[-1]))
     return keys, reasons
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from app.domain.labels import METRIC, encode_labels, labels_of
 from app.domain.samples import Float64s
+from ingest.protocols.bounds import check_keys
 
 _COMMA, _EQUALS, _NEWLINE, _I = b",=\ni"
 _SEPARATORS: Final = np.zeros(256, dtype=bool)
@@ -25,6 +26,7 @@ _FRACTION: Final = np.zeros(256, dtype=bool)
 _FRACTION[list(b".eE")] = True
 # A sender's lines have the same tags and fields again and again. 2 kB a line of eight fields.
 _LINES_KEPT: Final = 16_384
+_LONGEST_KEPT: Final = 16_384
 
 _read_numbers = msgspec.json.Decoder(list[float]).decode
 
@@ -55,9 +57,13 @@ def read(heads: Sequence[bytes], fields: Sequence[bytes]) -> Plain | None:
         return None
     stops = np.flatnonzero(ends == _NEWLINE) + 1
     keys: list[bytes] = []
-    names, first = pairs[::2], 0
+    names, first, total = pairs[::2], 0, 0
     for head, stop in zip(heads, stops.tolist(), strict=True):
-        of_line = _keys_of(head, tuple(names[first:stop]))
+        size = len(head) * (stop - first)
+        check_keys(total := total + size)
+        # What is long is not kept: senders of all tenants share this memory.
+        keys_of = _keys_of if size <= _LONGEST_KEPT else _keys_of.__wrapped__
+        of_line = keys_of(head, tuple(names[first:stop]))
         if of_line is None:
             return None
         keys += of_line

@@ -11,7 +11,7 @@ from typing import Final
 from app.domain.labels import MOST_LABELS, encode_label
 from app.domain.samples import Metadata
 from app.errors import DecodeError, TooLarge
-from ingest.protocols.bounds import MOST_KEY_BYTES, check_items, check_samples
+from ingest.protocols.bounds import check_items, check_keys, check_samples
 from ingest.protocols.protobuf import BYTES, VARINT, Field, fields, varint
 from ingest.protocols.remote_write import Decoded, Slow, clean_text, kind_of, read_sample
 
@@ -47,8 +47,7 @@ class _Symbols:
         pairs = references[: 2 * MOST_LABELS + 2]
         key = b"".join(map(self._label, pairs[::2], pairs[1::2]))
         self.key_bytes += len(key)
-        if self.key_bytes > MOST_KEY_BYTES:
-            raise TooLarge(f"the series of the body have more than {MOST_KEY_BYTES} bytes of labels")
+        check_keys(self.key_bytes)
         return key
 
     def metric(self, references: Sequence[int]) -> str:

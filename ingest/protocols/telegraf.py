@@ -15,8 +15,8 @@ import numpy as np
 
 from app.domain.labels import METRIC, encode_labels, labels_of
 from app.domain.samples import Batch, Rejection
-from app.errors import DecodeError, TooLarge
-from ingest.protocols.bounds import MOST_KEY_BYTES, NOT_JSON, check_items, check_json, check_samples
+from app.errors import DecodeError
+from ingest.protocols.bounds import NOT_JSON, check_items, check_json, check_keys, check_samples
 
 PROTOCOL: Final = "telegraf"
 FURTHEST_MS: Final = 9_000_000_000_000
@@ -70,8 +70,7 @@ class _Columns:
                 number = known[field] = len(self.keys)
                 key = encode_labels(labels_of({**metric.tags, METRIC: f"{metric.name}_{field}"}))
                 self.key_bytes += len(key)
-                if self.key_bytes > MOST_KEY_BYTES:
-                    raise TooLarge(f"the series of the body have more than {MOST_KEY_BYTES} bytes of labels")
+                check_keys(self.key_bytes)
                 self.keys.append(key)
             self.series.append(number)
             self.ts_ms.append(ts_ms)

@@ -166,6 +166,8 @@ HOSTILE: Final = {
         remote_write2.decode,
         message(4, b"") + message(4, b"x" * 60_000) + _many(message(5, message(1, b"\x01\x01"))),
     ),
+    "line protocol: empty lines": (DECODERS["line protocol"], _many(b"\n")),
+    "line protocol: fields": (DECODERS["line protocol"], _many(b"b=1,", b"a ", b"c=1")),
     "OTLP: empty resources": (otlp.decode_protobuf, _many(b"\x0a\x00")),
     "OTLP JSON: values": (otlp.decode_json, _many(b"0,", b"[", b"0]")),
     "ours: rows": (native.decode, _many(b"{},", b'{"samples":[', b"{}]}")),
@@ -183,20 +185,22 @@ def test_a_small_body_that_stands_for_much_is_refused(name: str, monkeypatch: py
         monkeypatch.setattr(bounds, constant, 1_000)
     monkeypatch.setattr(native, "MOST_ITEMS", 1_000)
     monkeypatch.setattr(otlp, "MOST_MESSAGES", 1_000)
-    monkeypatch.setattr(remote_write2, "MOST_KEY_BYTES", 10_000_000)
+    monkeypatch.setattr(bounds, "MOST_KEY_BYTES", 10_000_000)
     decode, body = HOSTILE[name]
     with pytest.raises(TooLarge):
         decode(body)
 
 
 def test_a_long_name_is_not_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (bounds, telegraf):
-        monkeypatch.setattr(module, "MOST_KEY_BYTES", 100_000)
+    monkeypatch.setattr(bounds, "MOST_KEY_BYTES", 100_000)
     name = "x" * 5_000
     fields = ",".join(f'"f{number}":1' for number in range(100))
     values = ",".join("1" * 100)
     sources = ",".join(f'"s{number}"' for number in range(100))
     kinds = ",".join(['"gauge"'] * 100)
+    for line in (f"{name} {','.join(f'f{n}=1' for n in range(100))}", f'{name} {fields.replace(":", "=")},q="x"'):
+        with pytest.raises(TooLarge):
+            influx.decode(line.encode(), precision="", now_ms=NOW_MS)
     with pytest.raises(TooLarge):
         telegraf.decode(f'{{"name":"{name}","fields":{{{fields}}},"timestamp":1770000000}}'.encode())
     item = f'"dstypes":[{kinds}],"dsnames":[{sources}],"values":[{values}],"time":1,"host":"h","plugin":"{name}"'
