@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from redis import Redis
 from sqlalchemy.engine import make_url
 
@@ -37,6 +37,8 @@ FLAGS = [
 ]
 AXE = (Path(__file__).parent / "axe.min.js").read_text()
 LIMIT_S = 60
+# What is expected of a page may take as long as anything else on a busy machine.
+expect.set_options(timeout=LIMIT_S * 1000)
 
 
 @dataclass
