@@ -11,7 +11,7 @@ from app.domain.labels import labels_of
 from app.domain.samples import ABSENT, Float64s, absent_array
 from app.errors import QueryError
 from app.promql.format import format_plain
-from app.promql.groups import Groups, dropping, group_by, keeping
+from app.promql.groups import Groups, dropping, group_by, keeping, one_group
 from app.promql.limits import Budget
 from app.promql.nodes import Aggregate
 from app.promql.quantile import quantile_of_columns, warn_of_quantile
@@ -45,12 +45,15 @@ def aggregate(
     if not len(vectors):
         return vectors
     if node.op in CHOICES:
+        assert isinstance(param, np.ndarray)
+        groups = _grouped(node, vectors)
+        # In the answer to an instant query groups come in the order of all their series, so those must be there.
+        if node.op != "limitk" and not (is_instant and len(groups) > 1):
+            vectors = _candidates(node.op, vectors, groups, param)
         # Of equals the first by its labels, wherever the source keeps it.
         vectors = in_order_of_labels(vectors)
-    groups = group_by(vectors.labels, (dropping if node.without else keeping)(node.labels))
-    if node.op in CHOICES:
-        assert isinstance(param, np.ndarray)
-        return _choose(node.op, vectors, groups, param, is_instant=is_instant)
+        return _choose(node.op, vectors, _grouped(node, vectors), param, is_instant=is_instant)
+    groups = _grouped(node, vectors)
     if node.op == "quantile":
         assert isinstance(param, np.ndarray)
         warn_of_quantile(budget.warn, param)
@@ -58,6 +61,12 @@ def aggregate(
     if node.op not in REDUCTIONS:
         raise QueryError(f"aggregation {node.op} is not supported", kind="execution")
     return _result(groups, REDUCTIONS[node.op](vectors, groups), vectors)
+
+
+def _grouped(node: Aggregate, vectors: Vectors) -> Groups:
+    if not node.labels and not node.without:
+        return one_group(len(vectors))
+    return group_by(vectors.labels, (dropping if node.without else keeping)(node.labels))
 
 
 def _result(groups: Groups, values: Float64s, vectors: Vectors) -> Vectors:
@@ -146,6 +155,28 @@ def _quantiles(vectors: Vectors, groups: Groups, q: Float64s) -> Float64s:
         members = rows.T
         values[numbers] = quantile_of_columns(q, vectors.values[members], vectors.present[members])
     return values
+
+
+def _candidates(op: str, vectors: Vectors, groups: Groups, k: Float64s) -> Vectors:
+    """The series that can be among their group's best k at some step: equals of the last place are all kept.
+
+    Sorting 20,000 label sets to find ten series costs more than everything else about topk().
+    """
+    count = int(k[0]) if 1 <= k[0] < len(vectors) and (k == k[0]).all() else 0
+    if count == 0:
+        return vectors
+    numbers = vectors.present & ~np.isnan(vectors.values)
+    keys = np.where(numbers, -vectors.values if op == "bottomk" else vectors.values, -np.inf)
+    is_candidate = np.ones(len(vectors), dtype=np.bool_)
+    for _, rows in groups.stacks():
+        size = rows.shape[1]
+        if size <= count:
+            continue
+        members = keys[rows]
+        least = np.partition(members, size - count, axis=1)[:, size - count, :]
+        # Where there are fewer numbers than places all stay, and NaN gets the rest.
+        is_candidate[rows] = (members >= least[:, None, :]).any(axis=2)
+    return vectors if is_candidate.all() else vectors.take(np.flatnonzero(is_candidate))
 
 
 def _choose(op: str, vectors: Vectors, groups: Groups, k: Float64s, *, is_instant: bool) -> Vectors:

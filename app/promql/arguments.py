@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from app.domain.labels import Labels
+from app.domain.labels import METRIC, Labels
 from app.domain.samples import Float64s, absent_array
 from app.promql.nodes import Node
 from app.promql.vectors import Grid, Vectors, drop_empty, no_vectors, refuse_same, without_name
@@ -36,8 +36,19 @@ class Ranges:
             return result
         unnamed = [without_name(one) for one in result.labels]
         # Not merged as elsewhere: two series that differ by name only are refused even if they never meet.
-        refuse_same(unnamed)
+        if not _is_of_one_metric(result.labels, unnamed):
+            refuse_same(unnamed)
         return Vectors(unnamed, result.values)
+
+
+def _is_of_one_metric(labels: Sequence[Labels], unnamed: Sequence[Labels]) -> bool:
+    """Whether different series stay different without their names; cheaper than comparing all of them."""
+    firsts = {one[0] if one else ("", "") for one in labels}
+    return (
+        len(firsts) == 1
+        and next(iter(firsts))[0] == METRIC
+        and all(len(a) == len(b) + 1 for a, b in zip(labels, unnamed, strict=True))
+    )
 
 
 Value = Vectors | Float64s | str | Ranges

@@ -222,8 +222,8 @@ class Evaluation:
 
     def _hint_at_gauges(self, value: Value) -> None:
         assert isinstance(value, Ranges)
-        names = {one[0][1] for labels, _ in value.blocks for one in labels if one and one[0][0] == METRIC}
-        for name in sorted(names):
+        first_labels = {one[0] for labels, _ in value.blocks for one in labels if one}
+        for name in sorted(text for label, text in first_labels if label == METRIC):
             if not name.endswith(COUNTER_ENDINGS):
                 self.budget.inform(
                     "PromQL info: metric might not be a counter, name does not end in "

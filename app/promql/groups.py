@@ -51,15 +51,30 @@ def group_by(labels: Sequence[Labels], key: Callable[[Labels], Hashable]) -> Gro
     return Groups(of_row, list(numbers))
 
 
+def one_group(count: int) -> Groups:
+    """All of `count` series in one group without labels."""
+    return Groups(np.zeros(count, dtype=np.intp), [()])
+
+
 def keeping(names: Sequence[str]) -> Callable[[Labels], Labels]:
     """A function that keeps only the named labels."""
     kept = frozenset(names)
     if not kept:
         return lambda _labels: ()
     if len(kept) == 1:
-        (name,) = kept
-        return lambda labels: next(((pair,) for pair in labels if pair[0] == name), ())
+        return _keeping_one(*kept)
     return lambda labels: tuple(pair for pair in labels if pair[0] in kept)
+
+
+def _keeping_one(name: str) -> Callable[[Labels], Labels]:
+    def kept(labels: Labels) -> Labels:
+        # Twice as fast as a generator: this runs for each of 20,000 series of `sum by (site)`.
+        for pair in labels:
+            if pair[0] == name:
+                return (pair,)
+        return ()
+
+    return kept
 
 
 def dropping(names: Sequence[str]) -> Callable[[Labels], Labels]:

@@ -14,7 +14,8 @@
       expect fail unclosed left parenthesis
 
 A query whose answer is a scalar has one line with its value, a string has `expect string "…"`. `expect ordered` says
-that the order of lines counts; `expect warn` wants a warning with the given text; `clear` forgets all samples.
+that the order of lines counts; `expect warn` and `expect info` want such an annotation with the given text; `clear`
+forgets all samples.
 """
 
 from __future__ import annotations
