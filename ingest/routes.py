@@ -25,6 +25,7 @@ from ingest.bodies import plain_body
 from ingest.protocols import alertmanager, events, influx, json_forms, otlp, otlp_answers
 from ingest.protocols import remote_write as v1
 from ingest.protocols import remote_write2 as v2
+from ingest.recall import recall_of
 
 blueprint = Blueprint("ingest", __name__)
 
@@ -53,7 +54,8 @@ def ingest() -> Response:
 def remote_write() -> Response:
     """Prometheus remote write 1.0 and 2.0: 204, or the status that makes its senders do the right thing."""
     decode = _remote_write_decoder()
-    decoded = decode(_body(REMOTE_WRITE_ENCODINGS, default="snappy"))
+    body = _body(REMOTE_WRITE_ENCODINGS, default="snappy")
+    decoded = v1.decode(body, recall_of(current_viewer().tenant)) if decode is v1.decode else decode(body)
     accepted = _accepted(decoded.batch, v1.PROTOCOL)
     refusals = [f"time series {each.index}: {each.reason}" for each in accepted.rejected[:MOST_ERRORS]]
     if decoded.histograms:

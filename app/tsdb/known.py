@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.keys import HashedKeys, hashes_of
 from app.domain.samples import Int64s
 
 _SMALLEST: Final = 1_024
@@ -46,7 +47,7 @@ class KnownSeries:
     def places(self, keys: Sequence[bytes]) -> Int64s:
         """(k,) the place of each key, -1 where it is not known."""
         table = self._table
-        hashes = _hashes(keys, len(keys))
+        hashes = keys.hashes if isinstance(keys, HashedKeys) else hashes_of(keys, len(keys))
         slots = _slots_of(hashes, table)
         found = table[slots]
         out = np.where(found["hash"] == hashes, found["place"], NOT_KNOWN)
@@ -86,12 +87,6 @@ class KnownSeries:
 
 def _empty(size: int) -> NDArray[np.void]:
     return np.zeros(size, dtype=[("hash", np.int64), ("place", np.int64)])
-
-
-def _hashes(keys: Iterable[bytes], count: int) -> Int64s:
-    hashes = np.fromiter(map(hash, keys), np.int64, count)
-    hashes[hashes == _FREE] = 1
-    return hashes
 
 
 def _slots_of(hashes: Int64s, table: NDArray[np.void]) -> Int64s:

@@ -15,11 +15,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.keys import HashedKeys, hashed
 from app.domain.labels import MOST_LABELS, length
 from app.domain.samples import Batch, Float64s, Int64s, Metadata
 from app.errors import DecodeError
 from ingest.protocols.bounds import check_items, check_samples
 from ingest.protocols.protobuf import BYTES, FIXED64, VARINT, Field, double, fields, signed
+from ingest.protocols.remote_write_recall import TAIL, TAIL_OF_ZERO, Known, Matching, Recall, Series
 
 PROTOCOL: Final = "remote_write"
 CONTENT_TYPE: Final = "application/x-protobuf"
@@ -28,10 +30,8 @@ KINDS: Final = ("unknown", "counter", "gauge", "histogram", "gaugehistogram", "s
 
 # A sample message with its tag: tag 2, length 16, double tag, 8 bytes, int64 tag, 6 varint bytes. Six bytes hold the
 # milliseconds from 1971 to 2109. A value of 0 is left out by writers of proto3.
-_TAIL: Final = 18
-_TAIL_OF_ZERO: Final = 9
 _TS_BYTES: Final = 6
-_SHIFTS: Final = np.arange(0, 7 * _TS_BYTES, 7, dtype=np.int64)
+_EIGHT: Final = np.arange(8)
 # The number of items is looked at once in so many bytes.
 _LOOK_EVERY: Final = 65_536
 # Behind the last byte the array goes on, so that a look at a message's end never leaves it.
@@ -83,10 +83,11 @@ class Slow:
 
 
 class _Spans(NamedTuple):
-    """Where the series stand in the body, and the metadata that stood between them."""
+    """Series that have to be read: where they stand, which of the request's they are; and the metadata between them."""
 
     starts: list[int]
     stops: list[int]
+    indexes: list[int]
     metadata: list[Metadata]
 
 
@@ -99,62 +100,125 @@ class _Fast(NamedTuple):
     values: Float64s
 
 
-def decode(body: bytes) -> Decoded:
+class _Plain(NamedTuple):
+    """Series with one plain sample, in the order of the request."""
+
+    keys: Sequence[bytes]
+    ts_ms: Int64s
+    values: Float64s
+    positions: NDArray[np.int32]
+
+
+def decode(body: bytes, recall: Recall | None = None) -> Decoded:
     """The samples of a WriteRequest (decompressed); raises DecodeError when it is none.
 
-    `positions` of the batch are indexes of time series in the request. Labels are not looked at.
+    `positions` of the batch are indexes of time series in the request. Labels are not looked at. `recall` is what the
+    tenant's earlier requests were like: it makes no difference but to the time that this takes.
     """
-    spans = _spans_of(body)
+    octets = np.frombuffer(body + bytes(_MARGIN), dtype=np.uint8)
+    matching = Matching(recall, body, octets) if recall else None
+    spans = _spans_of(body, matching)
     starts, stops = np.array(spans.starts, dtype=np.int64), np.array(spans.stops, dtype=np.int64)
-    fast = _fast_series(np.frombuffer(body + bytes(_MARGIN), dtype=np.uint8), starts, stops)
+    fast = _fast_series(octets, starts, stops)
     slow = Slow()
-    others = np.setdiff1d(np.arange(len(starts)), fast.chosen, assume_unique=True)
-    for index in others.tolist():
-        _read_series(body, spans.starts[index], spans.stops[index], index, slow)
-    fast_starts = starts[fast.chosen].tolist()
-    keys = [body[start:end] for start, end in zip(fast_starts, fast.label_ends.tolist(), strict=True)]
-    return _decoded(keys, fast, slow, spans.metadata)
+    for number in np.setdiff1d(np.arange(len(starts)), fast.chosen, assume_unique=True).tolist():
+        _read_series(body, spans.starts[number], spans.stops[number], spans.indexes[number], slow)
+    if recall and matching and recall.is_worth_learning(matching.alike, len(fast.chosen)):
+        _learn(recall, body, octets)
+    positions = np.array(spans.indexes, dtype=np.int32)[fast.chosen]
+    key_starts = starts[fast.chosen]
+    if not matching or not matching.alike:
+        keys = [body[start:end] for start, end in zip(key_starts.tolist(), fast.label_ends.tolist(), strict=True)]
+        return _decoded(_Plain(keys, fast.ts_ms, fast.values, positions), slow, spans.metadata)
+    recalled = _recalled(body, octets, matching.known())
+    if recalled is None:  # a time in fewer than six bytes
+        return decode(body)
+    if not len(positions):
+        return _decoded(recalled, slow, spans.metadata)
+    others = _Plain(hashed(body, key_starts, fast.label_ends), fast.ts_ms, fast.values, positions)
+    return _decoded(_in_order(recalled, others), slow, spans.metadata)
 
 
-def _spans_of(body: bytes) -> _Spans:
-    starts: list[int] = []
-    stops: list[int] = []
-    metadata: list[Metadata] = []
-    at, end = 0, len(body)
+def _spans_of(body: bytes, matching: Matching | None = None) -> _Spans:
+    """The series that are not alike, and the metadata."""
+    spans = _Spans([], [], [], [])
+    at = index = 0
     try:
-        while at < end:
-            looked_at = min(end, at + _LOOK_EVERY)
-            while at < looked_at:
-                if body[at] == 0x0A and (size := body[at + 1]) < 0x80:
-                    at += 2
-                elif body[at] == 0x0A and body[at + 2] < 0x80:
-                    size = size & 0x7F | body[at + 2] << 7
-                    at += 3
-                else:
-                    at, size = _other_field(body, at, starts, stops, metadata)
-                    continue
-                starts.append(at)
-                at += size
-                stops.append(at)
-            check_items(len(starts) + len(metadata))
+        while matching and at < len(body) and matching.is_hopeful:
+            at, index = matching.run_at(at, index)
+            at, index = _read_spans(body, at, index, spans=spans, until=min(at + 1, len(body)))
+        while at < len(body):
+            at, index = _read_spans(body, at, index, spans=spans, until=min(at + _LOOK_EVERY, len(body)))
+            check_items(index + len(spans.metadata))
     except IndexError:
         raise DecodeError(PROTOCOL, f"byte {at}", "cut off") from None
-    if at > end:
-        raise DecodeError(PROTOCOL, f"byte {end}", "cut off")
-    return _Spans(starts, stops, metadata)
+    if at > len(body):
+        raise DecodeError(PROTOCOL, f"byte {len(body)}", "cut off")
+    return spans
 
 
-def _other_field(
-    body: bytes, at: int, starts: list[int], stops: list[int], metadata: list[Metadata]
-) -> tuple[int, int]:
-    """Read a field of the request that is not a short series; answers where it ends, and 0."""
+def _read_spans(body: bytes, at: int, index: int, *, spans: _Spans, until: int) -> tuple[int, int]:
+    """Note what begins between `at` and `until`; answers where the next begins, and its index. Raises IndexError."""
+    starts, stops, begun = spans.starts, spans.stops, len(spans.starts)
+    while at < until:
+        if body[at] == 0x0A and (size := body[at + 1]) < 0x80:
+            at += 2
+        elif body[at] == 0x0A and body[at + 2] < 0x80:
+            size = size & 0x7F | body[at + 2] << 7
+            at += 3
+        else:
+            at = _other_field(body, at, spans)
+            continue
+        starts.append(at)
+        at += size
+        stops.append(at)
+    index += len(starts) - begun
+    spans.indexes.extend(range(index - len(starts) + begun, index))
+    return at, index
+
+
+def _learn(recall: Recall, body: bytes, octets: NDArray[np.uint8]) -> None:
+    spans = _spans_of(body)
+    starts, stops = np.array(spans.starts, dtype=np.int64), np.array(spans.stops, dtype=np.int64)
+    fast = _fast_series(octets, starts, stops)
+    recall.learn(body, Series(starts[fast.chosen], fast.label_ends, stops[fast.chosen]))
+
+
+def _recalled(body: bytes, octets: NDArray[np.uint8], known: Known) -> _Plain | None:
+    """The series that are alike; None when the time of any is not written as it mostly is."""
+    is_stamp, ts_ms = _times_before(octets, known.ends)
+    if not is_stamp.all():
+        return None
+    values = np.zeros(len(ts_ms))
+    values[known.is_full] = _words_at(octets, known.ends[known.is_full] - TAIL + 3)
+    key_stops = known.ends - np.where(known.is_full, TAIL, TAIL_OF_ZERO)
+    keys = HashedKeys(body, key_stops - known.key_sizes, key_stops, known.hashes)
+    return _Plain(keys, ts_ms, values, known.indexes.astype(np.int32))
+
+
+def _in_order(one: _Plain, other: _Plain) -> _Plain:
+    """Both in the order of the request: of two samples of one series and time the later wins."""
+    assert isinstance(one.keys, HashedKeys)
+    assert isinstance(other.keys, HashedKeys)
+    positions = np.concatenate((one.positions, other.positions))
+    order = np.argsort(positions, kind="stable")
+    return _Plain(
+        one.keys.with_others(other.keys, order),
+        np.concatenate((one.ts_ms, other.ts_ms))[order],
+        np.concatenate((one.values, other.values))[order],
+        positions[order],
+    )
+
+
+def _other_field(body: bytes, at: int, spans: _Spans) -> int:
+    """Read a field of the request that is not a short series; answers where it ends."""
     one = next(fields(PROTOCOL, body, at, len(body)))
     if one.number == 1 and one.wire == BYTES:
-        starts.append(one.start)
-        stops.append(one.stop)
+        spans.starts.append(one.start)
+        spans.stops.append(one.stop)
     elif one.number == 3 and one.wire == BYTES:
-        metadata.append(_metadata(body, one))
-    return one.stop, 0
+        spans.metadata.append(_metadata(body, one))
+    return one.stop
 
 
 def _fast_series(octets: NDArray[np.uint8], starts: Int64s, stops: Int64s) -> _Fast:
@@ -169,23 +233,35 @@ def _fast_series(octets: NDArray[np.uint8], starts: Int64s, stops: Int64s) -> _F
         # One that goes beyond its series, or whose length takes three bytes, ends up unequal to both tails.
         at = np.where(is_label, np.minimum(at + 2 + is_long + size, stops + 1), at)
     left = stops - at
-    stamp = octets[np.maximum(stops, _TS_BYTES)[:, None] + np.arange(-_TS_BYTES, 0)]
-    is_stamp = (stamp[:, :-1] >= 0x80).all(axis=1) & (stamp[:, -1] < 0x80)
+    is_stamp, times = _times_before(octets, np.maximum(stops, 8))
     is_full = (
-        (left == _TAIL)
+        (left == TAIL)
         & (octets[at] == 0x12)
         & (octets[at + 1] == 16)
         & (octets[at + 2] == 0x09)
         & (octets[at + 11] == 0x10)
     )
-    is_zero = (left == _TAIL_OF_ZERO) & (octets[at] == 0x12) & (octets[at + 1] == 7) & (octets[at + 2] == 0x10)
+    is_zero = (left == TAIL_OF_ZERO) & (octets[at] == 0x12) & (octets[at + 1] == 7) & (octets[at + 2] == 0x10)
     chosen = np.flatnonzero((is_full | is_zero) & is_stamp)
-    ts_ms = ((stamp[chosen] & np.uint8(0x7F)).astype(np.int64) << _SHIFTS).sum(axis=1)
     values = np.zeros(len(chosen))
     full = is_full[chosen]
-    cells = at[chosen][full][:, None] + np.arange(3, 11)
-    values[full] = np.ascontiguousarray(octets[cells]).view("<f8").reshape(-1)
-    return _Fast(chosen, at[chosen], ts_ms, values)
+    values[full] = _words_at(octets, at[chosen][full] + 3)
+    return _Fast(chosen, at[chosen], times[chosen], values)
+
+
+def _times_before(octets: NDArray[np.uint8], ends: Int64s) -> tuple[NDArray[np.bool_], Int64s]:
+    """Whether a number of six bytes ends at each place, and the number. No place may be before the eighth byte."""
+    # Six bytes of seven bits each, the least first; only the last has no bit on top.
+    words = _words_at(octets, ends - 8).view(np.int64) >> 16
+    times = words & 0x7F
+    for place in range(1, _TS_BYTES):
+        times |= (words >> place) & (0x7F << 7 * place)
+    return words & 0x808080808080 == 0x8080808080, times
+
+
+def _words_at(octets: NDArray[np.uint8], places: Int64s) -> Float64s:
+    """The float64 that stands at each place."""
+    return np.ascontiguousarray(octets[places[:, None] + _EIGHT]).view("<f8").reshape(-1)
 
 
 def _read_series(body: bytes, at: int, end: int, index: int, out: Slow) -> None:
@@ -238,20 +314,20 @@ def clean_text(text: bytes) -> str:
     return text.decode(errors="replace").replace("\0", "")
 
 
-def _decoded(keys: list[bytes], fast: _Fast, slow: Slow, metadata: Sequence[Metadata]) -> Decoded:
-    first = len(keys)
+def _decoded(plain: _Plain, slow: Slow, metadata: Sequence[Metadata]) -> Decoded:
+    first = len(plain.keys)
+    numbers = np.arange(first, dtype=np.int32)
     if not slow.keys:
-        numbers = np.arange(first, dtype=np.int32)
-        batch = Batch(keys, numbers, fast.ts_ms, fast.values, fast.chosen.astype(np.int32), metadata=metadata)
+        batch = Batch(plain.keys, numbers, plain.ts_ms, plain.values, plain.positions, metadata=metadata)
         return Decoded(batch, slow.histograms, slow.exemplars)
     batch = slow.batch(metadata)
     return Decoded(
         Batch(
-            keys=[*keys, *batch.keys],
-            series=np.concatenate((np.arange(first, dtype=np.int32), batch.series + np.int32(first))),
-            ts_ms=np.concatenate((fast.ts_ms, batch.ts_ms)),
-            values=np.concatenate((fast.values, batch.values)),
-            positions=np.concatenate((fast.chosen.astype(np.int32), slow.positions)).astype(np.int32),
+            keys=[*plain.keys, *batch.keys],
+            series=np.concatenate((numbers, batch.series + np.int32(first))),
+            ts_ms=np.concatenate((plain.ts_ms, batch.ts_ms)),
+            values=np.concatenate((plain.values, batch.values)),
+            positions=np.concatenate((plain.positions, slow.positions)).astype(np.int32),
             metadata=metadata,
         ),
         slow.histograms,
