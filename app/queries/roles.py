@@ -47,7 +47,7 @@ def _tables(session: Session, viewer: Viewer) -> list[RoleTable]:
         .where(MembershipRow.tenant_id == viewer.tenant)
         .group_by(MembershipRow.role)
     )
-    members: dict[str, int] = dict(session.execute(counted).tuples().all())
+    members = {role: count for role, count in session.execute(counted)}  # noqa: C416  a row is no pair to the types
     names = [*Role, *sorted(own.keys() - set(Role))]
     return [_table(name, own.get(name), members.get(name, 0)) for name in names]
 
