@@ -40,6 +40,7 @@ from app.promql.operators import combine_scalars, combine_with_scalar
 from app.promql.parse import parse
 from app.promql.reading import Reading
 from app.promql.result import Matrix, RawMatrix, Result, Scalar, String, Vector
+from app.promql.rollups import FROM_ROLLUPS
 from app.promql.select import SeriesSource
 from app.promql.vectors import Grid, Vectors, drop_empty, in_order_of_labels
 from app.promql.windows import Edges, Windows
@@ -177,7 +178,7 @@ class Evaluation:
             value = Vectors([()], value[None, :])
         self.budget.room(len(value) * (inner.steps + grid.steps))
         present = None if value.is_full else np.ascontiguousarray(value.present.T)
-        windows = Windows(inner.ts_ms, np.ascontiguousarray(value.values.T), present, edges)
+        windows = Windows(inner.ts_ms, np.ascontiguousarray(value.values.T), present, edges, self.budget.check)
         return Ranges([(value.labels, windows)] if len(value) else [], grid.steps, self.budget.check)
 
     def _negated(self, node: Negate, grid: Grid) -> Value:
@@ -212,6 +213,9 @@ class Evaluation:
             raise QueryError(f"function {node.name}() is not supported", kind="execution")
         if node.name == "timestamp" and isinstance(node.args[0], Selector):
             return self._latest(node.args[0], grid, as_time=True).without_names()
+        rolled = self._rolled(node, grid)
+        if rolled is not None:
+            return rolled
         values = [self.value(argument, grid) for argument in node.args]
         self.budget.check()
         if node.name in COUNTERS_ONLY:
@@ -219,6 +223,21 @@ class Evaluation:
         return FUNCTIONS[node.name](
             Arguments(node.args, values, grid, self._query, self.budget.warn, self.budget.inform)
         )
+
+    def _rolled(self, node: Call, grid: Grid) -> Vectors | None:
+        """A function of a range from rollups, where the source has them and they say the same as samples would."""
+        how = FROM_ROLLUPS.get(node.name)
+        if how is None or not isinstance(node.args[0], RangeSelector):
+            return None
+        selector = node.args[0].selector
+        edges = Edges(grid.ts_ms, self._ends(selector.at, selector.offset_ms, grid), node.args[0].range_ms)
+        blocks = self._reading.rollups(selector.matchers, edges, how.stats)
+        if blocks is None:
+            return None
+        ranges = Ranges(blocks, grid.steps, self.budget.check)
+        if node.name in COUNTERS_ONLY:
+            self._hint_at_gauges(ranges)
+        return ranges.map(cast("Callable[[Windows], Float64s]", how.compute), keeps_name=how.keeps_name)
 
     def _hint_at_gauges(self, value: Value) -> None:
         assert isinstance(value, Ranges)
