@@ -31,9 +31,10 @@ FORGET: Final = Job("workers.forget.forget", "default", 300)
 DELIVER: Final = Job("workers.notify.deliver", "notify", 60)
 DISCOVER: Final = Job("workers.discover.discover", "default", 300)
 RETAIN: Final = Job("workers.retain.retain", "default", 3000)
+RESTORE: Final = Job("workers.restore.restore", "default", 600)
 SWEEP: Final = Job("workers.sweep.sweep", "default", 60)
 
-JOBS: Final = (DRAIN, EVALUATE, DELIVER, DISCOVER, RETAIN, SWEEP, EXPIRE, FORGET, ERASE, COMPACT)
+JOBS: Final = (DRAIN, EVALUATE, DELIVER, DISCOVER, RETAIN, SWEEP, EXPIRE, FORGET, ERASE, RESTORE, COMPACT)
 
 
 def enqueue(job: Job, **ids: int | str) -> None:

@@ -21,5 +21,6 @@ COMMANDS: Mapping[str, str] = {
     "rules": "app.cli.rules:rules",
     "snmp": "app.cli.snmp:snmp",
     "stream": "app.cli.stream:stream",
+    "archive": "app.cli.archive:archive",
     "doctor": "app.cli.doctor:doctor",
 }

@@ -58,8 +58,10 @@ _SUMS: Final = (
 )
 _RAW = text(
     f"select {_SUMS} from ("  # noqa: S608  constants
-    "select octet_length(coalesce(slots, vals)) / case when slots is null then 8 else 1 end as samples,"
-    " pg_column_size(vals) + 60 as bytes, ts as first, ts as last from sample_hot where tenant_id = :tenant"
+    # A dense row has a place for each series of its group, which may be empty, and is padded beyond them.
+    "select case when h.slots is null then least(octet_length(vals) / 8, g.slots) else octet_length(h.slots) end"
+    " as samples, pg_column_size(vals) + 60 as bytes, ts as first, ts as last from sample_hot h"
+    " join series_groups g on g.id = h.group_id where h.tenant_id = :tenant"
     f" and ts <= :before and {_PIECE} + interval '6 hours' <= :before union all "
     "select samples, pg_column_size(blob) + 90, first_ts, last_ts from sample_blocks where tenant_id = :tenant"
     " and bucket + interval '6 hours' <= :before) found"

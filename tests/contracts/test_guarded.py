@@ -37,6 +37,8 @@ SIGNED_IN_IS_ENOUGH = {
 # Functions that work for no viewer: the sign-in itself, and what the scheduler asks across all tenants (ids alone).
 NEEDS_NO_VIEWER = {
     "app.actions.account.sign_in",
+    "app.actions.erasures.carry_out",  # what a platform admin asked for
+    "app.actions.erasures.quiet_in",
     "app.actions.evaluations.enqueue_due_groups",
     "app.actions.notifications.enqueue_due",
     "app.actions.received_alerts.enqueue_expired",
@@ -45,7 +47,7 @@ NEEDS_NO_VIEWER = {
 FIRST_PARAMETERS = {"viewer", "tenant"}
 OPENS_A_SESSION = re.compile(r"\b(tenant|platform|writer)_(session|connection)\(")
 # Asked with a body because a query string is too short.
-READS_BY_POST = {"/api/v1/rules/preview"}
+READS_BY_POST = {"/api/v1/rules/preview", "/api/v1/storage/preview"}
 
 
 def test_every_route_is_open_on_purpose_or_guarded() -> None:
