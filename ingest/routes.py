@@ -14,15 +14,17 @@ from app import clock, selfmetrics
 from app.actions import events as event_actions
 from app.actions import received_alerts
 from app.auth.current import current_request_id, current_viewer
+from app.domain.exemplars import Exemplar
 from app.domain.samples import Accepted, Batch, Rejection
 from app.errors import Overloaded, UnknownContentType
+from app.tsdb.exemplars import add as add_exemplars
 from app.tsdb.refused import record_rejected
 from app.tsdb.tenants import tenant_limits
 from ingest import answers
 from ingest.accept import accept, take
 from ingest.answers import MOST_ERRORS, sender_of, sends
 from ingest.bodies import plain_body
-from ingest.protocols import alertmanager, events, influx, json_forms, otlp, otlp_answers
+from ingest.protocols import alertmanager, events, exemplars, influx, json_forms, otlp, otlp_answers
 from ingest.protocols import remote_write as v1
 from ingest.protocols import remote_write2 as v2
 from ingest.recall import recall_of
@@ -57,11 +59,8 @@ def remote_write() -> Response:
     body = _body(REMOTE_WRITE_ENCODINGS, default="snappy")
     decoded = v1.decode(body, recall_of(current_viewer().tenant)) if decode is v1.decode else decode(body)
     accepted = _accepted(decoded.batch, v1.PROTOCOL)
-    refusals = [f"time series {each.index}: {each.reason}" for each in accepted.rejected[:MOST_ERRORS]]
-    if decoded.histograms:
-        refusals.append(f"{decoded.histograms} native histograms: not supported")
-        histograms = Rejection(-1, "native histograms: not supported", decoded.histograms)
-        record_rejected(current_viewer().tenant, [histograms], sender_of(current_viewer(), v1.PROTOCOL))
+    written, beside = _beside_samples(body, decoded, is_v2=decode is v2.decode)
+    refusals = [f"time series {each.index}: {each.reason}" for each in [*accepted.rejected, *beside][:MOST_ERRORS]]
     status = 429 if accepted.retry_after_s else 400
     response = answers.plain(status, "\n".join(refusals)) if refusals else Response(status=204)
     if accepted.retry_after_s:
@@ -69,7 +68,7 @@ def remote_write() -> Response:
     if decode is v2.decode:
         response.headers[f"{WRITTEN}-Samples-Written"] = str(accepted.count)
         response.headers[f"{WRITTEN}-Histograms-Written"] = "0"
-        response.headers[f"{WRITTEN}-Exemplars-Written"] = "0"
+        response.headers[f"{WRITTEN}-Exemplars-Written"] = str(written)
     return response
 
 
@@ -135,6 +134,22 @@ def ingest_events() -> Response:
     response = jsonify(answers.told(Accepted(len(decoded.events), decoded.rejected)))
     response.status_code = 202
     return response
+
+
+def _beside_samples(body: bytes, decoded: v1.Decoded, *, is_v2: bool) -> tuple[int, list[Rejection]]:
+    """How many exemplars were written, and what else of a request was refused."""
+    viewer = current_viewer()
+    kept: list[Exemplar] = []
+    refused: list[Rejection] = []
+    if decoded.exemplars:
+        window = tenant_limits(viewer.tenant).window(clock.now_ms())
+        kept, refused = exemplars.decode(body, is_v2=is_v2, window=window)
+        add_exemplars(viewer.tenant, kept)
+    if decoded.histograms:
+        refused.append(Rejection(-1, "native histograms: not supported", decoded.histograms))
+    if refused:
+        record_rejected(viewer.tenant, refused, sender_of(viewer, v1.PROTOCOL))
+    return len(kept), refused
 
 
 def _check_json() -> None:

@@ -150,6 +150,21 @@ class RejectedCountRow(Base):
     requests: Mapped[int] = mapped_column(BigInteger)
 
 
+class ExemplarRow(Base):
+    """A single observation behind a sample. `digest` is of all it says: one that is sent twice is kept once."""
+
+    __tablename__ = "exemplars"
+    __table_args__ = (UniqueConstraint("tenant_id", "digest"), Index("exemplars_recent_idx", "tenant_id", "at"))
+
+    id: Mapped[BigId]
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    at: Mapped[datetime]
+    series: Mapped[Document]
+    labels: Mapped[Document]
+    value: Mapped[float]
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class MetricMetadataRow(Base):
     """What a sender says about a metric: its type, help and unit."""
 

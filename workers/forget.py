@@ -1,4 +1,4 @@
-"""Once in an hour: events and counts of refusals past their terms go."""
+"""Once in an hour: events, exemplars and counts of refusals past their terms go."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 from app.actions import events
 from app.clock import utc_now
 from app.queries.devices import all_tenants
-from app.tsdb import refused
+from app.tsdb import exemplars, refused
 
 log = logging.getLogger(__name__)
 
@@ -16,5 +16,9 @@ def forget() -> None:
     """Job: delete old events and old counts of every tenant."""
     now = utc_now()
     for tenant in all_tenants():
-        gone = events.forget(tenant, now=now), refused.forget(tenant, now=now)
-        log.info("forgotten", extra={"tenant": tenant, "events": gone[0], "counts": gone[1]})
+        gone = {
+            "events": events.forget(tenant, now=now),
+            "counts": refused.forget(tenant, now=now),
+            "exemplars": exemplars.trim(tenant),
+        }
+        log.info("forgotten", extra={"tenant": tenant, **gone})

@@ -1,4 +1,4 @@
-"""Budgets of a tenant, what was refused over time, alerts from outside, and events.
+"""Budgets of a tenant, what was refused over time, alerts from outside, events and exemplars.
 
 Why: every agent can write, so each tenant's share is bounded and what was not taken is shown; alerts that others raise
 have no rule and end by their own clock; an event that is sent twice is kept once.
@@ -44,7 +44,8 @@ def upgrade() -> None:
     )
     _create_rejected_counts()
     _create_events()
-    for table in ("rejected_counts", "events"):
+    _create_exemplars()
+    for table in ("rejected_counts", "events", "exemplars"):
         op.execute(f"select watchfloor_protect('{table}')")
     op.execute(GRANTS)
 
@@ -53,6 +54,7 @@ def downgrade() -> None:
     """Drop what upgrade() made."""
     op.execute("drop policy everything on alerts")
     op.execute("revoke select (id, tenant_id, source, state, is_held, ends_at) on alerts from watchfloor_platform")
+    op.drop_table("exemplars")
     op.drop_table("events")
     op.drop_table("rejected_counts")
     op.drop_index("alerts_received_idx", "alerts")
@@ -100,6 +102,25 @@ def _create_events() -> None:
         sa.UniqueConstraint("tenant_id", "at", "digest", name=op.f("events_tenant_id_at_digest_key")),
     )
     op.create_index("events_device_idx", "events", ["tenant_id", "device_name", "at"])
+
+
+def _create_exemplars() -> None:
+    op.create_table(
+        "exemplars",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("tenant_id", sa.Integer(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("series", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("labels", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("value", sa.Double(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["tenants.id"], name=op.f("exemplars_tenant_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("exemplars_pkey")),
+        sa.UniqueConstraint("tenant_id", "digest", name=op.f("exemplars_tenant_id_digest_key")),
+    )
+    op.create_index("exemplars_recent_idx", "exemplars", ["tenant_id", "at"])
 
 
 # The scheduler asks across tenants which alerts have run out; it sees when, and not what.

@@ -23,6 +23,7 @@ from ingest.protocols import (
     bounds,
     collectd,
     events,
+    exemplars,
     influx,
     json_forms,
     native,
@@ -44,6 +45,8 @@ DECODERS: Final[dict[str, Decode]] = {
     "remote write 2.0": remote_write2.decode,
     "line protocol": lambda body: influx.decode(body, precision="", now_ms=NOW_MS),
     "line protocol in seconds": lambda body: influx.decode(body, precision="s", now_ms=NOW_MS),
+    "exemplars 1.0": lambda body: exemplars.decode(body, is_v2=False, window=Window(0, 2 * NOW_MS)),
+    "exemplars 2.0": lambda body: exemplars.decode(body, is_v2=True, window=Window(0, 2 * NOW_MS)),
     "OTLP protobuf": otlp.decode_protobuf,
     "OTLP JSON": otlp.decode_json,
     "ours": native.decode,
@@ -82,7 +85,11 @@ def _otlp_protobuf() -> bytes:
     return message(1, message(1, message(1, value)) + message(2, metrics))
 
 
+EXEMPLAR: Final = b"\x11" + bytes(8) + b"\x18\x80\xd0\xd5\x9c\xc2\x33"
+
 SEEDS: Final = [
+    write_request(SERIES, extra=message(3, message(1, message(1, b"trace_id") + message(2, b"x")) + EXEMPLAR)),
+    write_request_2(SERIES, extra=message(4, message(1, b"\x01\x02") + EXEMPLAR)),
     write_request(SERIES),
     write_request_2(SERIES, about="Whether it is up.", extra=message(4, b"")),
     b'm\\,x,t=a\\ b,u=\xc3\xbc f=1.5,g=2i,h="te\\"xt, a=b",i=t 1770000000000000000\n# no\n\nm f=-1e3 17\n',

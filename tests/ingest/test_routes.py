@@ -224,7 +224,7 @@ def test_remote_write_1(client: FlaskClient, sender: dict[str, str], cast: Cast)
 
 def test_remote_write_2_tells_what_was_written(client: FlaskClient, sender: dict[str, str], cast: Cast) -> None:
     now = now_ms()
-    request = write_request_2([(UP, [(now - 1, 1.5), (now, 0.0)])], about="Whether it is up.", extra=message(4, b""))
+    request = write_request_2([(UP, [(now - 1, 1.5), (now, 0.0)])], about="Whether it is up.")
     answer = client.post("/api/v1/write", data=snappy(request), headers=V2 | sender)
     assert answer.status_code == 204
     written = [answer.headers[WRITTEN.format(what)] for what in ("Samples", "Histograms", "Exemplars")]
