@@ -8,6 +8,7 @@ from typing import Any
 from prometheus_client import multiprocess
 
 from app.runtime.child import die_with_parent
+from app.runtime.draining import watch_stop
 from app.runtime.process import close_process
 from app.settings import Settings
 
@@ -34,6 +35,11 @@ control_socket_disable = True
 forwarded_allow_ips = "127.0.0.1,::1"
 loglevel = "warning"
 proc_name = "watchfloor-web"
+
+
+def on_starting(server: Any) -> None:
+    """A balancer hears of the stop before connections are refused."""
+    watch_stop(server)
 
 
 def post_fork(_server: Any, _worker: Any) -> None:

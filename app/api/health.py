@@ -10,6 +10,7 @@ from app.api.guard import client_address
 from app.auth.tokens import secret_in, viewer_for_token
 from app.domain.tenancy import READ, may
 from app.queries import ingest
+from app.runtime.draining import draining
 from app.runtime.readiness import Readiness
 
 blueprint = Blueprint("health", __name__)
@@ -25,10 +26,11 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 def readyz() -> Response:
     """200 when this process can serve; 503 with what is missing."""
+    board = draining()
+    if board is not None and board.is_on():
+        return _readiness({"stopping": "this server is being stopped"})
     readiness: Readiness = current_app.extensions.setdefault(STATE, Readiness())
-    reasons = readiness.reasons()
-    body = msgspec.json.encode({"ready": not reasons, "reasons": reasons})
-    return Response(body, status=503 if reasons else 200, content_type="application/json")
+    return _readiness(readiness.reasons())
 
 
 @blueprint.get("/metrics")
@@ -62,3 +64,8 @@ def measure(server: Flask) -> None:
         if "begun_s" in g:
             selfmetrics.REQUEST_SECONDS.labels(route).observe(clock.monotonic_s() - g.begun_s)
         return response
+
+
+def _readiness(reasons: dict[str, str]) -> Response:
+    body = msgspec.json.encode({"ready": not reasons, "reasons": reasons})
+    return Response(body, status=503 if reasons else 200, content_type="application/json")

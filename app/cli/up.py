@@ -22,6 +22,8 @@ from app.settings import Settings
 # The stop goes from the highest stage to the lowest; together the limits stay below ten seconds.
 SERVERS, PROCESSES = range(2)
 PROCESS_STOP_S = 4.0
+# A web process that a load balancer watches says first that it goes (app/runtime/draining.py).
+WEB_STOP_S = 14.0
 # The last checkpoint of a busy Postgres takes its time; cut off, the next start would have to replay.
 SERVER_STOP_S = 5.0
 # Rules and messages have workers of their own: a receiver that hangs or a long discovery must not delay an alert.
@@ -151,7 +153,8 @@ class Start:
         verb = Verb(name, arguments, self.home.log / f"{name}.log", self.environment, address)
         if address:
             verb.death_signal = signal.SIGTERM  # gunicorn ends its workers
-        return self.supervisor.start(verb, stage=PROCESSES, stop_limit_s=PROCESS_STOP_S, is_one_shot=is_one_shot)
+        limit_s = WEB_STOP_S if name == "web" else PROCESS_STOP_S
+        return self.supervisor.start(verb, stage=PROCESSES, stop_limit_s=limit_s, is_one_shot=is_one_shot)
 
 
 @dataclass(frozen=True)
