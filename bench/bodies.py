@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
 import cramjam
 import numpy as np
@@ -56,44 +57,54 @@ def values_of(step: int) -> np.ndarray:
 
 
 def remote_bodies(start_ms: int, steps: int) -> Iterator[Body]:
-    """Remote write requests as a Prometheus sends them: one sample of each series, PER_BODY together."""
+    """Remote write requests as a Prometheus sends them: series in their order, PER_BODY together, across steps."""
     keys = [encode_labels(labels_of_series(d, n)) for d in range(DEVICES) for n in range(SERIES_OF_DEVICE)]
-    for step in range(steps):
-        yield from remote_requests(keys, values_of(step).reshape(-1), start_ms + step * STEP_MS)
+    yield from _requests(
+        _remote_series(keys, values_of(step).reshape(-1), start_ms + step * STEP_MS) for step in range(steps)
+    )
 
 
-def remote_requests(keys: list[bytes], values: np.ndarray, ts_ms: int) -> Iterator[Body]:
-    """Remote write requests of one sample of each series, PER_BODY together."""
+def remote_bodies_of(keys: list[bytes], ts_ms: int) -> Iterator[Body]:
+    """Remote write requests of one sample of each series."""
+    yield from _requests([_remote_series(keys, np.ones(len(keys)), ts_ms)])
+
+
+def _requests(series: Iterable[Iterable[bytes]]) -> Iterator[Body]:
+    for chunk in _chunks(chain.from_iterable(series), PER_BODY):
+        yield len(chunk), bytes(cramjam.snappy.compress_raw(b"".join(chunk)))
+
+
+def _remote_series(keys: list[bytes], values: np.ndarray, ts_ms: int) -> Iterator[bytes]:
     pack = struct.Struct("<d").pack
     stamp = b"\x10" + length(ts_ms)
     full, zero = b"\x12\x10\x09", b"\x12\x07" + stamp
-    parts = []
     for key, value in zip(keys, values.tolist(), strict=True):
         content = key + (full + pack(value) + stamp if value else zero)
-        parts.append(b"\x0a" + length(len(content)) + content)
-    for first in range(0, len(parts), PER_BODY):
-        chunk = parts[first : first + PER_BODY]
-        yield len(chunk), bytes(cramjam.snappy.compress_raw(b"".join(chunk)))
+        yield b"\x0a" + length(len(content)) + content
 
 
 def line_bodies(start_ms: int, steps: int) -> Iterator[Body]:
     """Line protocol as Telegraf sends it: a line for each port with all its fields, PER_BODY samples together."""
+    for chunk in _chunks(_lines(start_ms, steps), PER_BODY // len(METRICS)):
+        yield len(chunk) * len(METRICS), b"\n".join(chunk)
+
+
+def _lines(start_ms: int, steps: int) -> Iterator[bytes]:
     heads = [
         "snmp," + ",".join(f"{name}={value}" for name, value in _tags(device, port).items())
         for device in range(DEVICES)
         for port in range(PORTS)
     ]
-    at_once = PER_BODY // len(METRICS)
     for step in range(steps):
         values = values_of(step).reshape(-1, len(METRICS)).astype(np.int64).tolist()
-        tail = f" {start_ms + step * STEP_MS}000000"
-        lines = [
-            f"{head} " + ",".join(f"{name}={value}i" for name, value in zip(METRICS, row, strict=True)) + tail
-            for head, row in zip(heads, values, strict=True)
-        ]
-        for first in range(0, len(lines), at_once):
-            chunk = lines[first : first + at_once]
-            yield len(chunk) * len(METRICS), "\n".join(chunk).encode()
+        for head, row in zip(heads, values, strict=True):
+            fields = ",".join(f"{name}={value}i" for name, value in zip(METRICS, row, strict=True))
+            yield f"{head} {fields} {start_ms + step * STEP_MS}000000".encode()
+
+
+def _chunks(items: Iterator[bytes], size: int) -> Iterator[list[bytes]]:
+    while chunk := list(islice(items, size)):
+        yield chunk
 
 
 def column_bodies(start_ms: int, steps: int) -> Iterator[Body]:

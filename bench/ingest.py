@@ -37,7 +37,7 @@ from bench.bodies import (
     labels_of_series,
     line_bodies,
     remote_bodies,
-    remote_requests,
+    remote_bodies_of,
 )
 from bench.sending import Sender
 from ingest import shards
@@ -250,7 +250,7 @@ def memory_per_series(stack: Stack, tenant: TenantId, sender: Sender, ts_ms: int
     before = [_private_bytes(worker) for worker in workers]
     for first in range(0, len(keys), 5_000):
         series_places(tenant, keys[first : first + 5_000])
-    bodies = list(remote_requests(keys, np.ones(len(keys)), ts_ms))
+    bodies = list(remote_bodies_of(keys, ts_ms))
     for _ in range(6):
         sender.send_all(bodies)
     drain(stack)

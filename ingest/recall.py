@@ -19,7 +19,9 @@ _lock = Lock()
 def recall_of(tenant: TenantId) -> Recall:
     """What the tenant's earlier requests to this process were like."""
     with _lock:
-        recall = _recalls.setdefault(tenant, Recall())
+        recall = _recalls.get(tenant)
+        if recall is None:
+            recall = _recalls[tenant] = Recall()
         _recalls.move_to_end(tenant)
         while len(_recalls) > MOST_TENANTS:
             _recalls.popitem(last=False)

@@ -251,7 +251,7 @@ def _unpack(header: Header, body: bytes) -> Columns:
 def _pieces(places: Int64s, count: int) -> Iterator[tuple[int, Any]]:
     """Where the samples of each entry stand: (shard, index), at most MOST_PER_ENTRY of one shard each, in order."""
     shard_of = shards.shards_of(places, count)
-    for shard in np.unique(shard_of).tolist():
+    for shard in np.flatnonzero(np.bincount(shard_of)).tolist():  # np.unique takes ten times as long
         chosen = np.flatnonzero(shard_of == shard)
         for first in range(0, len(chosen), MOST_PER_ENTRY):
             piece = chosen[first : first + MOST_PER_ENTRY]

@@ -12,15 +12,15 @@ from threading import Lock
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.domain.keys import HashedKeys, hashes_of
 from app.domain.samples import Int64s
 
 _SMALLEST: Final = 1_024
 # Slots for one series at least; fewer would make looking up slow.
-_ROOM: Final = 1.5
+_ROOM: Final = 2
 _FREE: Final = 0
+_HASH, _PLACE = 0, 1  # the columns of a table
 NOT_KNOWN: Final = -1
 
 
@@ -49,15 +49,18 @@ class KnownSeries:
         table = self._table
         hashes = keys.hashes if isinstance(keys, HashedKeys) else hashes_of(keys, len(keys))
         slots = _slots_of(hashes, table)
-        found = table[slots]
-        out = np.where(found["hash"] == hashes, found["place"], NOT_KNOWN)
-        pending = np.flatnonzero((found["hash"] != hashes) & (found["hash"] != _FREE))
+        found = table.take(slots, axis=0)
+        out, there = found[:, _PLACE].copy(), found[:, _HASH]
+        missed = np.flatnonzero(there != hashes)
+        out[missed] = NOT_KNOWN
+        pending = missed[there[missed] != _FREE]
         while len(pending):
             slots[pending] = (slots[pending] + 1) & (len(table) - 1)
-            found = table[slots[pending]]
-            hit = found["hash"] == hashes[pending]
-            out[pending[hit]] = found["place"][hit]
-            pending = pending[~hit & (found["hash"] != _FREE)]
+            found = table.take(slots[pending], axis=0)
+            there = found[:, _HASH]
+            hit = there == hashes[pending]
+            out[pending[hit]] = found[hit, _PLACE]
+            pending = pending[~hit & (there != _FREE)]
         return out
 
     def update(self, pairs: Iterable[tuple[bytes, int]]) -> None:
@@ -72,42 +75,42 @@ class KnownSeries:
             places = entries[::-1, 1][firsts]
             self._size += _put(self._with_room_for(len(hashes)), hashes, places)
 
-    def _with_room_for(self, more: int) -> NDArray[np.void]:
+    def _with_room_for(self, more: int) -> Int64s:
         table = self._table
         size = len(table)
         while size < _ROOM * (self._size + more):
             size *= 2
         if size > len(table):
             grown = _empty(size)
-            used = table[table["hash"] != _FREE]
-            _put(grown, used["hash"], used["place"])
+            used = table[table[:, _HASH] != _FREE]
+            _put(grown, used[:, _HASH], used[:, _PLACE])
             self._table = table = grown
         return table
 
 
-def _empty(size: int) -> NDArray[np.void]:
-    return np.zeros(size, dtype=[("hash", np.int64), ("place", np.int64)])
+def _empty(size: int) -> Int64s:
+    return np.zeros((size, 2), dtype=np.int64)
 
 
-def _slots_of(hashes: Int64s, table: NDArray[np.void]) -> Int64s:
+def _slots_of(hashes: Int64s, table: Int64s) -> Int64s:
     return hashes & np.int64(len(table) - 1)
 
 
-def _put(table: NDArray[np.void], hashes: Int64s, places: Int64s) -> int:
+def _put(table: Int64s, hashes: Int64s, places: Int64s) -> int:
     """Put entries with different hashes into a table that has room; answers how many were not there before."""
     slots, new = _slots_of(hashes, table), 0
     pending = np.arange(len(hashes))
     while len(pending):
         at = slots[pending]
-        there = table["hash"][at]
+        there = table[:, _HASH][at]
         same = there == hashes[pending]
-        table["place"][at[same]] = places[pending[same]]
+        table[:, _PLACE][at[same]] = places[pending[same]]
         free = np.flatnonzero(there == _FREE)
         # Of several that want one free slot the first gets it. The place is written before the hash that shows it.
         _, firsts = np.unique(at[free], return_index=True)
         taken = free[firsts]
-        table["place"][at[taken]] = places[pending[taken]]
-        table["hash"][at[taken]] = hashes[pending[taken]]
+        table[:, _PLACE][at[taken]] = places[pending[taken]]
+        table[:, _HASH][at[taken]] = hashes[pending[taken]]
         new += len(taken)
         settled = same
         settled[taken] = True
