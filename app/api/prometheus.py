@@ -18,6 +18,7 @@ from app.api.prometheus_form import (
     answer,
     duration_parameter,
     encode_result,
+    exemplars_of,
     failure,
     limit_parameter,
     time_parameter,
@@ -33,7 +34,7 @@ from app.errors import Forbidden, InvalidInput, Overloaded, QueryError, Unauthen
 from app.promql.ast_json import ast_of
 from app.promql.parse import format_query, parse_selector
 from app.promql.result import Result
-from app.queries import metrics
+from app.queries import exemplars, metrics
 from app.queries.gate import Spent
 from app.queries.metrics import NOUN
 
@@ -178,11 +179,18 @@ def metadata() -> Response:
 
 
 @blueprint.route("/query_exemplars", methods=BOTH)
-@documented("Exemplars: none are kept, but clients ask", query={"query": "PromQL", "start": TIME, "end": TIME})
+@documented("Exemplars of the series of an expression", query={"query": "PromQL", "start": TIME, "end": TIME})
 @guarded(READ, NOUN)
 def query_exemplars() -> Response:
-    """An empty list, as Prometheus answers without exemplar storage."""
-    return answer([])
+    """Single observations behind samples, such as the trace that one belongs to."""
+    start_ms, end_ms = _optional_range()
+    if end_ms < start_ms:
+        raise InvalidInput("end", "end timestamp must not be before start timestamp")
+    try:
+        found = exemplars.exemplars(current_viewer(), _expr(), start_ms=start_ms, end_ms=end_ms)
+    except QueryError as error:
+        return _query_failure(error)
+    return answer([exemplars_of(series, kept) for series, kept in found.items()])
 
 
 @blueprint.route("/format_query", methods=BOTH)

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from flask import Response, request
 
+from app.domain.exemplars import Exemplar
 from app.domain.labels import Labels
 from app.domain.samples import is_absent
 from app.errors import InvalidInput
@@ -125,6 +126,15 @@ def encode_result(result: Result, limit: int, stats: object = None) -> Response:
     extra = f',"stats":{msgspec.json.encode(stats).decode()}' if stats else ""
     body = f'{{"resultType":"{kind}","result":{parts}{extra}}}'.encode()
     return _response(body, warnings, result.account.infos)
+
+
+def exemplars_of(series: Labels, exemplars: Sequence[Exemplar]) -> dict[str, object]:
+    """The exemplars of one series."""
+    written = [
+        {"labels": dict(each.labels), "value": format_value(each.value), "timestamp": each.ts_ms / 1000}
+        for each in exemplars
+    ]
+    return {"seriesLabels": dict(series), "exemplars": written}
 
 
 def _encoded(result: Result, limit: int | None) -> tuple[str, str]:
