@@ -35,12 +35,14 @@ class Budget:
         self.limits = limits
         self.samples = 0
         self.series = 0
+        self.tier_ms = 0
         self.warnings: dict[str, None] = {}
         self.infos: dict[str, None] = {}
         self.peak = 0
 
-    def load(self, *, series: int, samples: int) -> None:
-        """Account for one block read from the source."""
+    def load(self, *, series: int, samples: int, tier_ms: int = 0) -> None:
+        """Account for one block read from the source, of samples or of a coarser resolution."""
+        self.tier_ms = max(self.tier_ms, tier_ms)
         self.series += series
         self.samples += samples
         if self.series > self.limits.max_series:
@@ -71,7 +73,7 @@ class Budget:
 
     def account(self) -> Account:
         """What has been used and said so far."""
-        return Account(self.samples, max(self.peak, self.samples), tuple(self.infos))
+        return Account(self.samples, max(self.peak, self.samples), tuple(self.infos), self.tier_ms)
 
     def inform(self, message: str) -> None:
         """Add a hint to the answer, once."""

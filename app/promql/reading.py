@@ -10,6 +10,7 @@ import numpy as np
 from app.domain.labels import Labels, Matcher
 from app.domain.samples import ABSENT, Float64s, Int64s, absent_array, is_absent, is_stale
 from app.promql.limits import Budget
+from app.promql.rollups import RolledWindows, RollupSource
 from app.promql.select import SeriesBlock, SeriesSource
 from app.promql.vectors import Bools, Vectors, drop_empty, no_vectors
 from app.promql.windows import Edges, Windows
@@ -33,7 +34,7 @@ class Reading:
             found = self._source.select(matchers, start_ms=start_ms, end_ms=end_ms)
             blocks = [block for block in found if len(block.ts_ms) and block.labels]
             for block in blocks:
-                self._budget.load(series=len(block.labels), samples=block.values.size)
+                self._budget.load(series=len(block.labels), samples=block.values.size, tier_ms=block.tier_ms)
             self._read[key] = side_by_side(one_place_each(blocks))
         return self._read[key]
 
@@ -62,9 +63,32 @@ class Reading:
         blocks = self.blocks(matchers, first_ms, int(edges.end_ms.max()))
         self._budget.room(sum(len(block.labels) for block in blocks) * len(edges.at_ms))
         return [
-            (block.labels, Windows(block.ts_ms, block.values, _present_samples(block.values), edges))
+            (
+                block.labels,
+                Windows(block.ts_ms, block.values, _present_samples(block.values), edges, self._budget.check),
+            )
             for block in blocks
         ]
+
+    def rollups(
+        self, matchers: tuple[Matcher, ...], edges: Edges, stats: Sequence[str]
+    ) -> list[tuple[Sequence[Labels], RolledWindows]] | None:
+        """The windows as whole buckets of rollups; None if the source has none that are as exact, or none at all."""
+        if not isinstance(self._source, RollupSource):
+            return None
+        unit_ms = int(np.gcd.reduce(edges.end_ms, initial=edges.range_ms))
+        first_ms, last_ms = int(edges.end_ms.min()) - edges.range_ms, int(edges.end_ms.max())
+        found = self._source.select_rollups(matchers, start_ms=first_ms, end_ms=last_ms, unit_ms=unit_ms, stats=stats)
+        if found is None:
+            return None
+        labels = [one for block in found for one in block.labels]
+        if len(set(labels)) != len(labels):
+            return None  # a series that moved to another group; its samples are put together
+        self._budget.room(len(labels) * len(edges.at_ms))
+        for block in found:
+            cells = block.stats["count"].size * (1 + len(stats))
+            self._budget.load(series=len(block.labels), samples=cells, tier_ms=block.tier_ms)
+        return [(block.labels, RolledWindows(block, edges)) for block in found]
 
 
 def _latest(block: SeriesBlock, times_ms: Int64s, lookback_ms: int, *, as_time: bool) -> Float64s:

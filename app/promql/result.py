@@ -11,11 +11,15 @@ from app.domain.samples import Float64s, Int64s
 
 @dataclass(frozen=True)
 class Account:
-    """What a query cost and what it has to say: samples loaded, the most held at once, hints for its author."""
+    """What a query cost and what it has to say: samples loaded, the most held at once, hints for its author.
+
+    `tier_ms` is the coarsest resolution that was read, 0 if nothing but samples.
+    """
 
     samples: int = 0
     peak: int = 0
     infos: tuple[str, ...] = ()
+    tier_ms: int = 0
 
 
 NO_ACCOUNT = Account()

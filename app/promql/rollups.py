@@ -6,14 +6,14 @@ buckets. Of resets a bucket keeps what the counter had reached at each (`lost`),
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 
-from app.domain.labels import Labels
+from app.domain.labels import Labels, Matcher
 from app.domain.samples import ABSENT, Float64s, Int64s, is_absent, is_stale
 from app.promql import functions_over_time as over_time
 from app.promql.functions_rate import Ends, extrapolated
@@ -22,6 +22,7 @@ from app.promql.windows import Edges, Windows
 
 # (b, n) each, ABSENT where the bucket has no sample. Times are milliseconds since 1970; lost: see above.
 STATS: Final = ("count", "min", "max", "sum", "first", "last", "lost", "first_ms", "last_ms")
+RESOLUTIONS: Final = {300_000: "5m", 3_600_000: "1h", 86_400_000: "1d"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,25 @@ class RollupBlock:
     stats: Mapping[str, Float64s]
 
 
+@runtime_checkable
+class RollupSource(Protocol):
+    """A SeriesSource that has rollups too."""
+
+    def select_rollups(
+        self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int, unit_ms: int, stats: Sequence[str]
+    ) -> Sequence[RollupBlock] | None:
+        """Rollups of the series that satisfy all matchers, of the buckets in (start, end], with these STATS.
+
+        Every edge of a window is a multiple of `unit_ms`. None: samples answer this better.
+        """
+        ...
+
+
+def resolution_name(tier_ms: int) -> str:
+    """`raw`, or the length of the buckets: 5m, 1h, 1d."""
+    return RESOLUTIONS.get(tier_ms, "raw")
+
+
 def roll_up(ts_ms: Int64s, values: Float64s, tier_ms: int) -> tuple[Int64s, dict[str, Float64s]]:
     """The ends of the buckets that `ts_ms` (t,) falls into, and the STATS of `values` (t, n) in each."""
     ends = np.unique(-(-ts_ms // tier_ms) * tier_ms)
@@ -41,7 +61,7 @@ def roll_up(ts_ms: Int64s, values: Float64s, tier_ms: int) -> tuple[Int64s, dict
     present = None
     if np.isnan(values).any():
         present = _samples(values)
-    windows = Windows(ts_ms, values, present, edges)
+    windows = Windows(ts_ms, values, present, edges, _no_check)
     shape = windows.shape
     stats = {
         "count": windows.only(np.broadcast_to(windows.counts.astype(np.float64), shape).copy()),
@@ -79,7 +99,7 @@ class RolledWindows(Windows):
     def __init__(self, block: RollupBlock, edges: Edges) -> None:
         counts = block.stats["count"]
         present = ~np.isnan(counts)
-        super().__init__(block.end_ms, counts, None if present.all() else present, edges)
+        super().__init__(block.end_ms, counts, None if present.all() else present, edges, _no_check)
         self.stats = block.stats
 
     @cached_property
@@ -168,6 +188,10 @@ FROM_ROLLUPS: Final[Mapping[str, Rolled]] = {
     "rate": Rolled(lambda windows: _change(windows, is_counter=True, is_rate=True), _ENDS),
     "sum_over_time": Rolled(lambda windows: windows.only(windows.total("sum")), ("sum",)),
 }
+
+
+def _no_check() -> None:
+    """Nothing here takes long."""
 
 
 def _samples(values: Float64s) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:

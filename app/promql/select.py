@@ -18,12 +18,14 @@ class SeriesBlock:
     """One series group: what one poll or scrape delivers, over time.
 
     `labels`: n columns. `ts_ms`: (t,) int64, strictly ascending. `values`: (t, n) float64, where ABSENT
-    means "no sample of this series at this time" and STALE is Prometheus's stale marker.
+    means "no sample of this series at this time" and STALE is Prometheus's stale marker. `tier_ms` above 0: not the
+    samples themselves, which are gone, but the first and the last of every so many milliseconds.
     """
 
     labels: tuple[Labels, ...]
     ts_ms: Int64s
     values: Float64s
+    tier_ms: int = 0
 
 
 class SeriesSource(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -175,7 +175,7 @@ def _decode_part(cursor: _Cursor, wanted: NDArray[np.intp] | None) -> Part:
 
 
 def _filled(values: Float64s) -> tuple[Float64s, NDArray[np.bool_] | None, Int64s, NDArray[np.uint64]]:
-    """Finite values (what is not repeats the one before), where nothing is, and the flat places and bits of the rest."""
+    """Finite values (what is not repeats the one before), where nothing is, and flat places and bits of the rest."""
     nothing = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint64)
     finite = np.isfinite(values)
     if finite.all():
@@ -247,14 +247,13 @@ def _encode_columns(kinds: Bytes, whole: Int64s) -> list[bytes]:
         rest -= bases[:, None]
         if is_bits.any():
             rest[is_bits] = columns[is_bits, 1:] ^ columns[is_bits, :-1]
-    rest = rest.view(np.uint64)
+    left: NDArray[np.uint64] = rest.view(np.uint64)
     # The signs of a column's bits, or'ed together, say how many planes it needs.
-    tops = np.bitwise_or.reduce(rest, axis=1)
+    tops = np.bitwise_or.reduce(left, axis=1)
     widths = _bit_lengths(tops)
     pieces = [kinds.tobytes(), first.astype("<i8").tobytes(), bases.astype("<i8").tobytes(), widths.tobytes()]
-    for width in np.unique(widths[widths > 0]).tolist():
-        pieces.append(_planes(rest[widths == width], width))
-    return pieces
+    order = np.argsort(widths, kind="stable")
+    return [*pieces, *_planes(left[order], widths[order])]
 
 
 def _decode_columns(cursor: _Cursor, rows: int, width: int, chosen: NDArray[np.intp]) -> tuple[Bytes, Int64s]:
@@ -264,14 +263,18 @@ def _decode_columns(cursor: _Cursor, rows: int, width: int, chosen: NDArray[np.i
     widths = cursor.take("u1", width)
     place = np.full(width, -1)
     place[chosen] = np.arange(len(chosen))
-    columns = np.zeros((len(chosen), rows), dtype=np.int64)
     bytes_each = (rows - 1 + 7) // 8
-    for bits in np.unique(widths[widths > 0]).tolist():
-        members = np.flatnonzero(widths == bits)
-        planes = cursor.take("u1", bits * len(members) * bytes_each).reshape(bits, len(members), bytes_each)
-        mine = place[members] >= 0
+    order = np.argsort(widths, kind="stable")
+    by_byte = np.zeros((8, len(chosen), rows), dtype=np.uint8)
+    row_of = place[order]
+    for plane, begin in enumerate(_begins(widths[order])):
+        packed = cursor.take("u1", (width - begin) * bytes_each).reshape(width - begin, bytes_each)
+        rows_of = row_of[begin:]
+        mine = rows_of >= 0
         if mine.any():
-            columns[place[members[mine]], 1:] = _from_planes(planes[:, mine], rows - 1)
+            bits = np.unpackbits(packed[mine], axis=1, count=rows - 1)
+            by_byte[plane // 8, rows_of[mine], 1:] |= bits << (plane % 8)
+    columns = np.ascontiguousarray(by_byte.transpose(1, 2, 0)).view("<i8")[..., 0]
     kinds, first, bases = kinds[chosen], first[chosen], bases[chosen]
     is_bits, is_delta = kinds & _BITS != 0, kinds & _DELTA != 0
     if rows > 1:
@@ -297,21 +300,16 @@ def _bit_lengths(tops: NDArray[np.uint64]) -> Bytes:
     return np.array([int(top).bit_length() for top in tops], dtype=np.uint8)
 
 
-def _planes(columns: NDArray[np.uint64], width: int) -> bytes:
-    """The bits of columns (c, t), plane by plane: (width, c, t) bits, each row of t filled up to bytes."""
-    size = -(-width // 8)
-    low = np.ascontiguousarray(columns.astype("<u8", copy=False).view(np.uint8).reshape(*columns.shape, 8)[..., :size])
+def _begins(widths: Bytes) -> list[int]:
+    """For each bit plane the first of the columns, ascending by width, that have it."""
+    most = int(widths[-1]) if len(widths) else 0
+    return [int(begin) for begin in np.searchsorted(widths, np.arange(most), side="right")]
+
+
+def _planes(columns: NDArray[np.uint64], widths: Bytes) -> Iterator[bytes]:
+    """The bits of columns (c, t), ascending by width, plane by plane; each row of t is filled up to bytes."""
+    low = columns.astype("<u8", copy=False).view(np.uint8).reshape(*columns.shape, 8)
     # (c, t, bytes) -> (bytes, c, t): then each plane is one pass over bytes that lie side by side.
-    by_byte = np.ascontiguousarray(low.transpose(2, 0, 1))
-    return b"".join(np.packbits(by_byte[plane // 8] & (1 << plane % 8), axis=1).tobytes() for plane in range(width))
-
-
-def _from_planes(planes: Bytes, rows: int) -> Int64s:
-    """(c, rows) int64 of planes (width, c, bytes)."""
-    width, count, _ = planes.shape
-    by_byte = np.zeros((8, count, rows), dtype=np.uint8)
-    for plane in range(width):
-        bits = np.unpackbits(planes[plane], axis=1, count=rows)
-        by_byte[plane // 8] |= bits << (plane % 8)
-    found: Int64s = np.ascontiguousarray(by_byte.transpose(1, 2, 0)).view("<i8")[..., 0]
-    return found
+    by_byte = np.ascontiguousarray(low[..., : -(-int(widths[-1]) // 8)].transpose(2, 0, 1))
+    for plane, begin in enumerate(_begins(widths)):
+        yield np.packbits(by_byte[plane // 8, begin:] & (1 << plane % 8), axis=1).tobytes()

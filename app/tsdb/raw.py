@@ -55,6 +55,7 @@ class Raw:
 
     rows: Rows | None = None
     parts: list[Part] = field(default_factory=list)
+    buckets: list[int] = field(default_factory=list)  # the starts of its blocks, ms
 
 
 class _Cells(NamedTuple):
@@ -87,10 +88,12 @@ def fetch(
     found = {group_id: Raw(its) for group_id, its in by_group(hot, first_slots).items()}
     slots = {group.group_id: group.slots for group in groups}
     for group_id, seconds, checksum, _, blob, version in sorted(_blocks_in(rows), key=lambda row: row[1]):
-        name = blocks.name_of(group_id, round(seconds * 1000), version=version)
+        bucket_ms = round(seconds * 1000)
+        name = blocks.name_of(group_id, bucket_ms, version=version)
         parts = blocks.open_or_report(blob, checksum=checksum, slots=slots[group_id], name=name, tenant=tenant)
         if parts:
             found.setdefault(group_id, Raw()).parts += parts
+        found.setdefault(group_id, Raw()).buckets.append(bucket_ms)
     return found
 
 
@@ -117,6 +120,8 @@ def by_group(rows: Sequence[Any], first_slots: dict[int, int]) -> dict[int, Rows
 
 def blocks_of(group: Group, raw: Raw, *, start_ms: int, end_ms: int) -> list[SeriesBlock]:
     """The samples of the wanted series: one block, or one for each series where a block would be mostly empty."""
+    if raw.rows is None and not raw.parts:
+        return []
     dense = _dense(group, raw, start_ms, end_ms)
     if dense is not None:
         return dense

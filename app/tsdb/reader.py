@@ -7,11 +7,13 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
+from app.clock import now_ms
 from app.domain.labels import Labels, Matcher, value_of
 from app.domain.samples import Metadata
 from app.domain.tenancy import TenantId
+from app.promql.rollups import RollupBlock
 from app.promql.select import SeriesBlock
-from app.tsdb import blocks, raw
+from app.tsdb import blocks, raw, rolled, rollups
 from app.tsdb.blocks import moment
 from app.tsdb.selection import select_series
 from models.session import tenant_connection
@@ -20,7 +22,9 @@ _ALIVE: Final = (
     "(exists (select from sample_hot h where h.tenant_id = :tenant and h.group_id = g.id"
     " and h.ts >= :start and h.ts <= :end)"
     " or exists (select from sample_blocks b where b.tenant_id = :tenant and b.group_id = g.id"
-    " and b.bucket >= :first_bucket and b.bucket < :end and b.first_ts <= :end and b.last_ts >= :start))"
+    " and b.bucket >= :first_bucket and b.bucket < :end and b.first_ts <= :end and b.last_ts >= :start)"
+    " or exists (select from sample_rollups r where r.tenant_id = :tenant and r.group_id = g.id and r.tier = 86400"
+    " and r.bucket >= :first_month and r.bucket < :end and r.first_ts <= :end and r.last_ts >= :start))"
 )
 _ALIVE_AMONG = text(f"select g.id from unnest(cast(:groups as int[])) as g(id) where {_ALIVE}")  # noqa: S608  constants
 _ALIVE_GROUPS = f"(select g.id from series_groups g where g.tenant_id = :tenant and {_ALIVE})"  # noqa: S608  constants
@@ -49,12 +53,36 @@ class Reader:
         with tenant_connection(self.tenant, read_only=True) as connection:
             groups = select_series(connection, self.tenant, matchers)
             found = raw.fetch(connection, self.tenant, groups, start_ms=start_ms, end_ms=end_ms) if groups else {}
-        return [
+            coarse: list[SeriesBlock] = []
+            if groups and start_ms < now_ms() - rolled.LEAST_MS:
+                coarse = rolled.instead_of_samples(
+                    connection, self.tenant, groups, found, start_ms=start_ms, end_ms=end_ms
+                )
+        return coarse + [
             block
             for group in groups
             if group.group_id in found
             for block in raw.blocks_of(group, found[group.group_id], start_ms=start_ms, end_ms=end_ms)
         ]
+
+    def select_rollups(
+        self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int, unit_ms: int, stats: Sequence[str]
+    ) -> list[RollupBlock] | None:
+        """The buckets in (start, end] of the coarsest tier that is exact; None where samples answer as well.
+
+        Every edge of a window is a multiple of `unit_ms`; `stats` are those of app.promql.rollups.STATS that count.
+        """
+        tier = rolled.tier_for(unit_ms)
+        is_short = end_ms - start_ms < rolled.LEAST_MS
+        if tier is None or (is_short and start_ms > now_ms() - rolled.LEAST_MS):
+            return None
+        with tenant_connection(self.tenant, read_only=True) as connection:
+            groups = select_series(connection, self.tenant, matchers)
+            if not groups:
+                return []
+            return rolled.select(
+                connection, self.tenant, groups, tier=tier, start_ms=start_ms, end_ms=end_ms, stats=stats
+            )
 
     def series(self, matcher_sets: Sequence[Sequence[Matcher]], *, start_ms: int, end_ms: int) -> list[Labels]:
         """The series of any of the sets whose group has samples in the range, ascending."""
@@ -101,4 +129,5 @@ class Reader:
             "start": moment(start_ms),
             "end": moment(end_ms),
             "first_bucket": moment(start_ms - blocks.BLOCK_MS),
+            "first_month": moment(start_ms - rollups.ROW_MS[86_400]),
         }
