@@ -8,15 +8,18 @@ from typing import Any
 from dash import Dash, html
 from dash.development.base_component import Component
 
+from app.actions import erasures as erasure_actions
 from app.actions import tenants as actions
 from app.auth.current import current_viewer
 from app.auth.permissions import guarded
 from app.domain.access import Tenant
 from app.domain.tenancy import ADMIN, Viewer
 from app.errors import InvalidInput
-from app.queries import tenants
+from app.queries import erasures, tenants
 from app.ui.components.admin import action, field, form, pair, row_actions
+from app.ui.components.erasures import erase_form, erasures_table
 from app.ui.components.table import Column, table
+from app.ui.zone import current_view
 from callbacks.admin import Command, Reply, bind, done, opened
 
 COLUMNS = [
@@ -38,17 +41,17 @@ LIMITS = (
     ("most_name_chars", "Label name (characters)", "At most 256"),
     ("most_value_chars", "Label value (characters)", "At most 4,096"),
     ("most_body_bytes", "Body of a request (bytes)", "As sent; above it: 413"),
-    ("raw_retention_days", "Raw samples kept (days)", ""),
     ("accept_late_s", "Accept late (seconds)", "Older samples are refused"),
     ("accept_ahead_s", "Accept ahead (seconds)", "For clocks that run fast"),
 )
 
 
 @guarded(ADMIN, "tenants")
-def show(_search: str, _version: int, _refresh: int) -> Component:
+def show(search: str, _version: int, _refresh: int) -> Component:
     """All tenants."""
     rows = [_row(tenant) for tenant in tenants.tenants(current_viewer())]
-    return table(COLUMNS, rows, label="Tenants")
+    told = erasures_table(erasures.erasures(current_viewer()), current_view(search).zone)
+    return html.Div([table(COLUMNS, rows, label="Tenants"), *told], className="scroll")
 
 
 @guarded(ADMIN, "tenants")
@@ -79,6 +82,13 @@ def run(command: Command) -> Reply:
             return opened(command.id, _edit_form(tenants.tenant(viewer, command.id)))
         case "change":
             return _change(viewer, command)
+        case _:
+            return _end(viewer, command)
+
+
+def _end(viewer: Viewer, command: Command) -> Reply:
+    """Close a tenant, and erase it."""
+    match command.verb:
         case "ask-close":
             text = f"People and tokens of {command.id} get in no more. Its data stays until it is erased."
             fields = [html.P(text), field("typed", f"Type {command.id} to close it", required=True)]
@@ -90,6 +100,11 @@ def run(command: Command) -> Reply:
                 raise InvalidInput("name", "is not what you typed")
             actions.close(viewer, command.id)
             return done(f"{command.id} is closed.")
+        case "ask-erase":
+            return opened(f"Erase {command.id}", erase_form(command.id, erasures.left_of(viewer, command.id)))
+        case "erase":
+            erasure_actions.begin(viewer, command.id, typed=command.text("typed"))
+            return done(f"{command.id} is being erased. R shows how far it is.")
     raise InvalidInput("verb", f"{command.verb!r} is not something that can be done to a tenant")
 
 
@@ -101,7 +116,7 @@ def register(dash_app: Dash) -> None:
 def _row(tenant: Tenant) -> tuple[object, ...]:
     window = f"from {tenant.accept_from:%d %b %Y}" if tenant.accept_from else f"{tenant.accept_late_s // 86_400} d back"
     buttons = (
-        []
+        [action("tenants", "ask-erase", "Erase", id=tenant.name, kind="danger", label=f"Erase {tenant.name}")]
         if tenant.closed_at
         else [
             action("tenants", "edit", "Settings", id=tenant.name, label=f"Settings of {tenant.name}"),

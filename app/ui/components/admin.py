@@ -45,6 +45,8 @@ SECTIONS: Final = (
     Section("channels", "Channels", "Who is told, and how", "bell", "New channel"),
     Section("credentials", "Credentials", "What devices ask for; stored sealed", "lock", "New credential"),
     Section("ingest", "Ingest", "What senders sent that was not taken, and why", "inbox"),
+    Section("storage", "Storage", "How long samples are kept, and the archive", "hard-drive"),
+    Section("cardinality", "Cardinality", "Which metrics and labels the series come from", "layers"),
     Section("audit", "Audit", "Who changed what, as a chain that shows tampering", "scroll-text"),
     Section("tenants", "Tenants", "Customers of this installation", "building-2", "New tenant", ADMIN),
 )
