@@ -196,7 +196,8 @@ def _title(state: ExploreState) -> str:
 
 
 def _scope(answer: explore.Answer, scale: Scale, coloured: int) -> str:
-    parts = [scale.unit, f"{_step_words(answer.step_ms)} resolution"]
+    resolution = _step_words(answer.tier_ms) if answer.tier_ms else "raw"
+    parts = [scale.unit, f"a point every {_step_words(answer.step_ms)}", f"resolution: {resolution}"]
     if answer.found > coloured:
         parts.append(f"top {coloured} of {answer.found:,} highlighted")
     return ", ".join(part for part in parts if part)
@@ -256,7 +257,9 @@ def _step_words(step_ms: int) -> str:
     seconds = step_ms // 1000
     if seconds < 60:
         return f"{seconds} s"
-    return f"{seconds // 60} min" if seconds < 3600 else f"{seconds // 3600} h"
+    if seconds < 86_400:
+        return f"{seconds // 60} min" if seconds < 3600 else f"{seconds // 3600} h"
+    return f"{seconds // 86_400} d"
 
 
 def _cell(value: float) -> str:

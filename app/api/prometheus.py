@@ -34,6 +34,7 @@ from app.errors import Forbidden, InvalidInput, Overloaded, QueryError, Unauthen
 from app.promql.ast_json import ast_of
 from app.promql.parse import format_query, parse_selector
 from app.promql.result import Result
+from app.promql.rollups import resolution_name
 from app.queries import exemplars, metrics
 from app.queries.gate import Spent
 from app.queries.metrics import NOUN
@@ -82,7 +83,7 @@ def query() -> Response:
         )
     except QueryError as error:
         return _query_failure(error)
-    return encode_result(result, limit, _stats(result, spent))
+    return _told(encode_result(result, limit, _stats(result, spent)), result)
 
 
 @blueprint.route("/query_range", methods=BOTH)
@@ -115,7 +116,7 @@ def query_range() -> Response:
         )
     except QueryError as error:
         return _query_failure(error)
-    return encode_result(result, limit, _stats(result, spent))
+    return _told(encode_result(result, limit, _stats(result, spent)), result)
 
 
 @blueprint.route("/series", methods=BOTH)
@@ -280,6 +281,12 @@ def _query_options() -> tuple[float, int]:
     timeout_s = duration_parameter("timeout", metrics.MOST_SECONDS * 1000) / 1000
     lookback_ms = duration_parameter("lookback_delta", metrics.LOOKBACK_MS)
     return timeout_s, lookback_ms if lookback_ms > 0 else metrics.LOOKBACK_MS
+
+
+def _told(response: Response, result: Result) -> Response:
+    """Say in the answer from which resolution it comes: raw, 5m, 1h or 1d."""
+    response.headers["X-Resolution"] = resolution_name(result.account.tier_ms)
+    return response
 
 
 def _stats(result: Result, spent: Spent) -> object:

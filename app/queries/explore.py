@@ -75,7 +75,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Answer:
-    """The strongest series of a question, by mean; `found` is how many there were, `points` how many steps each."""
+    """The strongest series of a question, by mean; `found` is how many there were.
+
+    `tier_ms` is the coarsest resolution that was read, 0 if samples.
+    """
 
     expr: str
     unit: str
@@ -84,6 +87,7 @@ class Answer:
     found: int
     step_ms: int
     warnings: tuple[str, ...] = ()
+    tier_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -241,7 +245,7 @@ def _ranked(matrix: Matrix, expr: str, unit: str, *, step_ms: int, top: int, que
     series = tuple(
         Series(name, labels, values[index]) for name, labels, index in zip(names, chosen, order, strict=False)
     )
-    return Answer(expr, unit, matrix.ts_ms, series, len(order), step_ms, matrix.warnings)
+    return Answer(expr, unit, matrix.ts_ms, series, len(order), step_ms, matrix.warnings, matrix.account.tier_ms)
 
 
 def _is_small(viewer: Viewer, question: Question, window: Window) -> bool:
