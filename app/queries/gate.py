@@ -1,8 +1,8 @@
 """How many queries of PromQL run at once in this process, whose turn it is, and how they end before their time.
 
 A web process has eight threads. Four may compute; three more may wait for long; whoever comes when all those are taken
-waits a moment and is refused, so that a thread is always near for everything else. No tenant takes all places, and a
-free place goes to the tenant with the fewest.
+and slow queries run waits a moment and is refused, so that a thread is always near for everything else. No tenant takes
+all places, and a free place goes to the tenant with the fewest.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ MOST_WAITING: Final = 3
 MOST_WAITING_OF_TENANT: Final = 2
 WAIT_S: Final = 10.0
 SHORT_WAIT_S: Final = 1.0
+# A page asks a dozen things at once, and on a cold machine each may take a second: that is no reason to refuse.
+SLOW_AFTER_S: Final = 3.0
 RETRY_AFTER_S: Final = 2
 LOOK_EACH_S: Final = 0.1
 
@@ -54,7 +56,9 @@ class Gate:
     most_of_tenant: int = MOST_OF_TENANT
     wait_s: float = WAIT_S
     short_wait_s: float = SHORT_WAIT_S
+    slow_after_s: float = SLOW_AFTER_S
     _running: dict[TenantId, int] = field(default_factory=dict)
+    _began_s: list[float] = field(default_factory=list)
     _waiting: list[_Waiting] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=count)
     _change: Condition = field(default_factory=Condition)
@@ -67,11 +71,14 @@ class Gate:
         self._enter(tenant)
         began_s = clock.monotonic_s()
         spent.queued_s = began_s - asked_s
+        with self._change:
+            self._began_s.append(began_s)
         try:
             yield
         finally:
             spent.worked_s = clock.monotonic_s() - began_s
             with self._change:
+                self._began_s.remove(began_s)
                 self._running[tenant] -= 1
                 self._call_next()
 
@@ -90,7 +97,7 @@ class Gate:
             may_wait = len(self._waiting) < MOST_WAITING and of_tenant < MOST_WAITING_OF_TENANT
             self._waiting.append(me)
             self._call_next()
-            if self._change.wait_for(lambda: me.is_called, self.wait_s if may_wait else self.short_wait_s):
+            if self._wait(me, may_wait=may_wait):
                 return
             self._waiting.remove(me)
             holds_all = self._running.get(tenant, 0) >= self.most_of_tenant
@@ -100,6 +107,17 @@ class Gate:
                 retry_after_s=RETRY_AFTER_S,
             )
         raise Unavailable("a free place for one more query", retry_after_s=RETRY_AFTER_S)
+
+    def _wait(self, me: _Waiting, *, may_wait: bool) -> bool:
+        came_s = clock.monotonic_s()
+        while not me.is_called:
+            now_s = clock.monotonic_s()
+            is_slow = any(now_s - began_s >= self.slow_after_s for began_s in self._began_s)
+            waited_s = now_s - came_s
+            if waited_s >= self.wait_s or (not may_wait and is_slow and waited_s >= self.short_wait_s):
+                return False
+            self._change.wait(min(self.short_wait_s, self.wait_s - waited_s))
+        return True
 
     def _call_next(self) -> None:
         """Give free places away: to the tenant with the fewest, and there to who came first."""

@@ -21,7 +21,7 @@ from tests.factories.serving import serve
 
 # Some minutes of sorting, in windows of 26,000 samples.
 SLOW = "quantile_over_time(0.5, (vector(time()) % 7)[3d:10s])"
-MANY = 12
+MANY = 10
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,22 @@ def web(own_db: str, servers: Servers, valkey: Redis) -> Iterator[Web]:
 def test_slow_queries_keep_nobody_waiting_and_end_with_their_clients(web: Web) -> None:
     with ExitStack() as stack:
         clients = [stack.enter_context(web.send_slow()) for _ in range(MANY)]
-        # In both processes acme's places are taken and its queue is full: one more is told to come later.
-        wait_until(lambda: web.ask(web.acme).status_code == 429, "acme is never refused", limit_s=30)
-        refused = web.ask(web.acme)
-        if refused.status_code != 200:
-            assert (refused.status_code, refused.json()["errorType"]) == (429, "unavailable")
-            assert int(refused.headers["Retry-After"]) > 0
-            assert "too many queries at once" in refused.json()["error"]
+
+        def is_refused() -> bool:
+            # The kernel gives connections to either process as it likes: more, until both have their share.
+            answer = web.ask(web.acme)
+            if answer.status_code == 200:
+                clients.append(stack.enter_context(web.send_slow()))
+                return False
+            assert (answer.status_code, answer.json()["errorType"]) == (429, "unavailable")
+            assert int(answer.headers["Retry-After"]) > 0
+            assert "too many queries at once" in answer.json()["error"]
+            return True
+
+        wait_until(is_refused, "acme is never refused", limit_s=60)
         for _ in range(6):
             assert web.ask(web.globex).status_code == 200
             assert httpx.get(f"http://127.0.0.1:{web.port}/healthz", timeout=30).status_code == 200
         for client in clients:
             client.close()
-    wait_until(lambda: web.ask(web.acme).status_code == 200, "what nobody waits for goes on", limit_s=15)
+    wait_until(lambda: web.ask(web.acme).status_code == 200, "what nobody waits for goes on")

@@ -142,3 +142,21 @@ def _sleeping(cast: Cast) -> int:
             )
             or 0
         )
+
+
+def test_a_burst_of_quick_questions_waits_and_nobody_is_refused() -> None:
+    gate = Gate(most_running=1, most_of_tenant=1, short_wait_s=0.01, slow_after_s=60.0)
+    answered: list[int] = []
+    with gate.place(ACME):
+        threads = [threading.Thread(target=_ask, args=(gate, answered, number)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: gate.waiting() == 8, "not all wait")
+    for thread in threads:
+        thread.join(10)
+    assert sorted(answered) == list(range(8))
+
+
+def _ask(gate: Gate, answered: list[int], number: int) -> None:
+    with gate.place(ACME):
+        answered.append(number)
