@@ -30,6 +30,8 @@ _LEVEL: Final = 3
 _FROM_FIRST, _DELTA, _BITS = 0, 16, 32
 # A part that would be emptier than this is taken apart into columns that have their times in common.
 _LEAST_FILLED: Final = 0.5
+# Planes are read all at once for less than one column in so many.
+_FEW: Final = 8
 _COUNT = struct.Struct("<I")
 _PART = struct.Struct("<IHI")
 
@@ -261,20 +263,14 @@ def _decode_columns(cursor: _Cursor, rows: int, width: int, chosen: NDArray[np.i
     kinds = cursor.take("u1", width)
     first, bases = cursor.take("<i8", width), cursor.take("<i8", width)
     widths = cursor.take("u1", width)
-    place = np.full(width, -1)
-    place[chosen] = np.arange(len(chosen))
     bytes_each = (rows - 1 + 7) // 8
-    order = np.argsort(widths, kind="stable")
-    by_byte = np.zeros((8, len(chosen), rows), dtype=np.uint8)
-    row_of = place[order]
-    for plane, begin in enumerate(_begins(widths[order])):
-        packed = cursor.take("u1", (width - begin) * bytes_each).reshape(width - begin, bytes_each)
-        rows_of = row_of[begin:]
-        mine = rows_of >= 0
-        if mine.any():
-            bits = np.unpackbits(packed[mine], axis=1, count=rows - 1)
-            by_byte[plane // 8, rows_of[mine], 1:] |= bits << (plane % 8)
-    columns = np.ascontiguousarray(by_byte.transpose(1, 2, 0)).view("<i8")[..., 0]
+    begins = _begins(np.sort(widths))
+    packed = cursor.take("u1", int((width - begins).sum()) * bytes_each)
+    where = np.argsort(np.argsort(widths, kind="stable"), kind="stable")[chosen]
+    columns = np.zeros((len(chosen), rows), dtype=np.int64)
+    if len(begins) and rows > 1:
+        how = _from_few_planes if _FEW * len(chosen) < width else _from_planes
+        columns[:, 1:] = how(packed, begins, where, width=width, rows=rows - 1)
     kinds, first, bases = kinds[chosen], first[chosen], bases[chosen]
     is_bits, is_delta = kinds & _BITS != 0, kinds & _DELTA != 0
     if rows > 1:
@@ -300,10 +296,10 @@ def _bit_lengths(tops: NDArray[np.uint64]) -> Bytes:
     return np.array([int(top).bit_length() for top in tops], dtype=np.uint8)
 
 
-def _begins(widths: Bytes) -> list[int]:
+def _begins(widths: Bytes) -> NDArray[np.intp]:
     """For each bit plane the first of the columns, ascending by width, that have it."""
     most = int(widths[-1]) if len(widths) else 0
-    return [int(begin) for begin in np.searchsorted(widths, np.arange(most), side="right")]
+    return np.searchsorted(widths, np.arange(most), side="right")
 
 
 def _planes(columns: NDArray[np.uint64], widths: Bytes) -> Iterator[bytes]:
@@ -311,5 +307,42 @@ def _planes(columns: NDArray[np.uint64], widths: Bytes) -> Iterator[bytes]:
     low = columns.astype("<u8", copy=False).view(np.uint8).reshape(*columns.shape, 8)
     # (c, t, bytes) -> (bytes, c, t): then each plane is one pass over bytes that lie side by side.
     by_byte = np.ascontiguousarray(low[..., : -(-int(widths[-1]) // 8)].transpose(2, 0, 1))
-    for plane, begin in enumerate(_begins(widths)):
+    for plane, begin in enumerate(_begins(widths).tolist()):
         yield np.packbits(by_byte[plane // 8, begin:] & (1 << plane % 8), axis=1).tobytes()
+
+
+def _from_planes(packed: Bytes, begins: NDArray[np.intp], where: NDArray[np.intp], *, width: int, rows: int) -> Int64s:
+    """(c, rows) int64 of those columns whose places in order of width are `where` (c,)."""
+    bytes_each = (rows + 7) // 8
+    by_byte = np.zeros((8, len(where), rows), dtype=np.uint8)
+    at = 0
+    for plane, begin in enumerate(begins.tolist()):
+        size = (width - begin) * bytes_each
+        its = packed[at : at + size].reshape(width - begin, bytes_each)
+        at += size
+        mine = where >= begin
+        bits = np.unpackbits(its[where[mine] - begin], axis=1, count=rows)
+        by_byte[plane // 8, mine] |= bits << (plane % 8)
+    return _joined(by_byte)
+
+
+def _from_few_planes(
+    packed: Bytes, begins: NDArray[np.intp], where: NDArray[np.intp], *, width: int, rows: int
+) -> Int64s:
+    """The same with all planes at once: better when few columns are wanted."""
+    bytes_each = (rows + 7) // 8
+    lines = packed.reshape(-1, bytes_each)
+    starts = np.cumsum(width - begins) - (width - begins)
+    line = (starts - begins)[:, None] + where[None, :]
+    there = where[None, :] >= begins[:, None]
+    bits = np.unpackbits(lines[np.where(there, line, 0)], axis=2, count=rows)
+    bits[~there] = 0
+    by_byte = np.zeros((8, len(where), rows), dtype=np.uint8)
+    found = np.packbits(bits, axis=0, bitorder="little")
+    by_byte[: len(found)] = found
+    return _joined(by_byte)
+
+
+def _joined(by_byte: Bytes) -> Int64s:
+    found: Int64s = np.ascontiguousarray(by_byte.transpose(1, 2, 0)).view("<i8")[..., 0]
+    return found

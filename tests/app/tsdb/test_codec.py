@@ -131,3 +131,15 @@ def test_a_damaged_block_is_seen(made: tuple[Int64s, Float64s], data: st.DataObj
     at = data.draw(st.integers(0, len(blob) - 1))
     damaged = blob[:at] + bytes([blob[at] ^ data.draw(st.integers(1, 255))]) + blob[at + 1 :]
     assert codec.checksum(damaged) != codec.checksum(blob)
+
+
+def test_one_slot_of_many_is_that_slot() -> None:
+    rng = np.random.default_rng(3)
+    matrix = np.concatenate(
+        [np.cumsum(rng.integers(0, 2**width, (50, 8)), axis=0) * 1.0 for width in range(1, 48)], axis=1
+    )
+    matrix = np.concatenate([matrix, rng.normal(size=(50, 8)), np.ones((50, 8))], axis=1)
+    blob = codec.encode(T0 + 1000 * np.arange(50), matrix)
+    for slot in range(matrix.shape[1]):
+        (part,) = codec.decode_parts(blob, np.array([slot]))
+        assert same(np.ascontiguousarray(part.values[:, 0]), np.ascontiguousarray(matrix[:, slot])), slot
