@@ -24,7 +24,7 @@ from ingest import answers
 from ingest.accept import accept, take
 from ingest.answers import MOST_ERRORS, sender_of, sends
 from ingest.bodies import plain_body
-from ingest.protocols import alertmanager, events, exemplars, influx, json_forms, otlp, otlp_answers
+from ingest.protocols import alertmanager, events, exemplars, influx, json_forms, otlp, otlp_answers, otlp_protobuf
 from ingest.protocols import remote_write as v1
 from ingest.protocols import remote_write2 as v2
 from ingest.recall import recall_of
@@ -93,7 +93,7 @@ def otlp_metrics() -> Response:
     """OpenTelemetry metrics: 200, with a partial success when something was refused, in the form of the request."""
     if not answers.is_json() and request.mimetype != answers.PROTOBUF:
         raise UnknownContentType(f"content type {request.mimetype} is neither JSON nor protobuf")
-    batch = otlp.decode_json(_body()) if answers.is_json() else otlp.decode_protobuf(_body())
+    batch = otlp.decode_json(_body()) if answers.is_json() else otlp_protobuf.decode(_body())
     accepted = _accepted(batch, otlp.PROTOCOL)
     _ask_to_repeat(accepted)
     reasons = "; ".join(sorted({each.reason for each in accepted.rejected}))[:1000]

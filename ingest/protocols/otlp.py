@@ -24,6 +24,7 @@ from ingest.protocols.protobuf import BYTES, FIXED64, VARINT, Field, fields, sig
 PROTOCOL: Final = "otlp"
 DELTA: Final = (1, "1", "AGGREGATION_TEMPORALITY_DELTA")
 NO_VALUE: Final = 1  # the flag of a point that marks the end of its series
+OUT_OF_RANGE: Final = "the time is out of range"
 MOST_DEPTH: Final = 12
 # Messages of one request: one may be two bytes short and cost a hundred here.
 MOST_MESSAGES: Final = 2_000_000
@@ -94,7 +95,7 @@ _UNPACK: Final = {"fixed": "<Q", "sfixed": "<q", "double": "<d"}
 
 
 @dataclass
-class _Columns:
+class Columns:
     """The samples read so far."""
 
     numbers: dict[tuple[tuple[str, str], ...], int] = field(default_factory=dict)
@@ -114,10 +115,25 @@ class _Columns:
         self.values.append(value)
         self.positions.append(self.points)
 
+    def batch(self) -> Batch:
+        """All of it as columns."""
+        return Batch(
+            keys=bounded(encode_labels(labels) for labels in self.numbers),
+            series=np.array(self.series, dtype=np.int32),
+            ts_ms=np.array(self.ts_ms, dtype=np.int64),
+            values=np.array(self.values, dtype=np.float64),
+            positions=np.array(self.positions, dtype=np.int32),
+            rejected=self.rejected,
+            metadata=list(self.metadata.values()),
+        )
+
 
 def decode_protobuf(body: bytes) -> Batch:
-    """The samples of an ExportMetricsServiceRequest; `positions` number the data points."""
-    return _batch(_Tree(body).message(Field(1, BYTES, 0, len(body), 0), "Request", 0))
+    """The samples of an ExportMetricsServiceRequest; `positions` number the data points.
+
+    Reads everything as a tree; otlp_protobuf.py has the faster way, which must come to the same.
+    """
+    return _batch(TreeReader(body).message(Field(1, BYTES, 0, len(body), 0), "Request", 0))
 
 
 def decode_json(body: bytes) -> Batch:
@@ -130,7 +146,7 @@ def decode_json(body: bytes) -> Batch:
     return _batch(tree)
 
 
-class _Tree:
+class TreeReader:
     """A protobuf body as the tree of dictionaries that its JSON form is."""
 
     def __init__(self, body: bytes) -> None:
@@ -172,40 +188,34 @@ class _Tree:
 
 
 def _batch(tree: Any) -> Batch:
-    out = _Columns()
+    out = Columns()
     try:
         for resource in tree.get("resourceMetrics") or ():
-            attributes = _attributes((resource.get("resource") or {}).get("attributes"))
+            attributes = attributes_of((resource.get("resource") or {}).get("attributes"))
             labels, first = instance_labels(attributes), len(out.ts_ms)
             for scope in resource.get("scopeMetrics") or ():
                 for metric in scope.get("metrics") or ():
-                    _read_metric(metric, labels, out)
-            _tell_target(attributes, labels, first, out)
+                    read_metric(metric, labels, out)
+            if len(out.ts_ms) > first:
+                tell_target(attributes, labels, max(out.ts_ms[first:]), out)
     except (AttributeError, TypeError, KeyError) as error:
         raise DecodeError(PROTOCOL, "body", f"not an ExportMetricsServiceRequest: {error}") from None
-    return Batch(
-        keys=bounded(encode_labels(labels) for labels in out.numbers),
-        series=np.array(out.series, dtype=np.int32),
-        ts_ms=np.array(out.ts_ms, dtype=np.int64),
-        values=np.array(out.values, dtype=np.float64),
-        positions=np.array(out.positions, dtype=np.int32),
-        rejected=out.rejected,
-        metadata=list(out.metadata.values()),
-    )
+    return out.batch()
 
 
-def _tell_target(attributes: Mapping[str, str], labels: Mapping[str, str], first: int, out: _Columns) -> None:
-    """What else is said of a resource, as the metric `target_info` beside its samples from `first` on."""
+def tell_target(attributes: Mapping[str, str], labels: Mapping[str, str], ts_ms: int, out: Columns) -> None:
+    """What else is said of a resource, as the metric `target_info` at the time of its newest sample."""
     rest = target_labels(attributes)
-    if not rest or not any(labels.values()) or len(out.ts_ms) == first:
+    if not rest or not any(labels.values()):
         return
     out.points -= 1  # the sample belongs to the last data point, as far as refusals are counted
-    out.add({**rest, **labels, METRIC: TARGET_INFO}, max(out.ts_ms[first:]), 1.0)
+    out.add({**rest, **labels, METRIC: TARGET_INFO}, ts_ms, 1.0)
     out.points += 1
     out.metadata.setdefault(TARGET_INFO, Metadata(TARGET_INFO, "gauge", "Attributes of the resource"))
 
 
-def _read_metric(metric: Tree, resource: Mapping[str, str], out: _Columns) -> None:
+def read_metric(metric: Tree, resource: Mapping[str, str], out: Columns) -> None:
+    """The samples of one metric."""
     kind = next((kind for kind in READERS if metric.get(kind) is not None), "")
     if not kind:
         return
@@ -214,22 +224,30 @@ def _read_metric(metric: Tree, resource: Mapping[str, str], out: _Columns) -> No
     name = metric_name(str(metric.get("name", "")), str(metric.get("unit", "")), kind=kind, is_counter=is_counter)
     known = "counter" if is_counter else {"histogram": "histogram", "summary": "summary"}.get(kind, "gauge")
     out.metadata.setdefault(name, Metadata(name, known, str(metric.get("description", "")).replace("\0", "")))
+    is_refused = kind == "exponentialHistogram" or data.get("aggregationTemporality") in DELTA
     for point in data.get("dataPoints") or ():
-        try:
-            if kind == "exponentialHistogram" or data.get("aggregationTemporality") in DELTA:
-                raise ValueError("delta temporality and exponential histograms are not supported")
-            attributes = _attributes(point.get("attributes"))
-            labels = {**attribute_labels(attributes), **resource}
-            ts_ms = max(0, int(point.get("timeUnixNano") or 0)) // 1_000_000
-            if ts_ms > FURTHEST_MS:
-                raise ValueError("the time is out of range")
-            READERS[kind](point, name, labels, ts_ms, out)
-        except (ValueError, OverflowError) as error:
-            out.rejected.append(Rejection(out.points, str(error)))
+        if is_refused:
+            reason = "delta temporality and exponential histograms are not supported"
+            out.rejected.append(Rejection(out.points, reason))
+        else:
+            read_point(point, kind, name, resource=resource, out=out)
         out.points += 1
 
 
-def _read_number(point: Tree, name: str, labels: Mapping[str, str], ts_ms: int, out: _Columns) -> None:
+def read_point(point: Tree, kind: str, name: str, *, resource: Mapping[str, str], out: Columns) -> None:
+    """The samples of one data point, or why it has none."""
+    try:
+        attributes = attributes_of(point.get("attributes"))
+        labels = {**attribute_labels(attributes), **resource}
+        ts_ms = max(0, int(point.get("timeUnixNano") or 0)) // 1_000_000
+        if ts_ms > FURTHEST_MS:
+            raise ValueError(OUT_OF_RANGE)
+        READERS[kind](point, name, labels, ts_ms, out)
+    except (ValueError, OverflowError) as error:
+        out.rejected.append(Rejection(out.points, str(error)))
+
+
+def _read_number(point: Tree, name: str, labels: Mapping[str, str], ts_ms: int, out: Columns) -> None:
     value = point.get("asDouble", point.get("asInt"))
     if _is_end(point):
         out.add({**labels, METRIC: name}, ts_ms, STALE)
@@ -239,7 +257,7 @@ def _read_number(point: Tree, name: str, labels: Mapping[str, str], ts_ms: int, 
         out.add({**labels, METRIC: name}, ts_ms, float(value))
 
 
-def _read_histogram(point: Tree, name: str, labels: Mapping[str, str], ts_ms: int, out: _Columns) -> None:
+def _read_histogram(point: Tree, name: str, labels: Mapping[str, str], ts_ms: int, out: Columns) -> None:
     counts = [int(count) for count in point.get("bucketCounts") or ()]
     bounds = [float(bound) for bound in point.get("explicitBounds") or ()]
     if counts and len(counts) != len(bounds) + 1:
@@ -252,7 +270,7 @@ def _read_histogram(point: Tree, name: str, labels: Mapping[str, str], ts_ms: in
     _read_totals(point, name, labels, ts_ms, out)
 
 
-def _read_summary(point: Tree, name: str, labels: Mapping[str, str], ts_ms: int, out: _Columns) -> None:
+def _read_summary(point: Tree, name: str, labels: Mapping[str, str], ts_ms: int, out: Columns) -> None:
     end = STALE if _is_end(point) else None
     for each in point.get("quantileValues") or ():
         quantile = _decimal(float(each.get("quantile") or 0))
@@ -260,7 +278,7 @@ def _read_summary(point: Tree, name: str, labels: Mapping[str, str], ts_ms: int,
     _read_totals(point, name, labels, ts_ms, out)
 
 
-def _read_totals(point: Tree, name: str, labels: Mapping[str, str], ts_ms: int, out: _Columns) -> None:
+def _read_totals(point: Tree, name: str, labels: Mapping[str, str], ts_ms: int, out: Columns) -> None:
     end = STALE if _is_end(point) else None
     out.add({**labels, METRIC: f"{name}_count"}, ts_ms, end or float(point.get("count") or 0))
     if point.get("sum") is not None:
@@ -285,7 +303,8 @@ def _is_end(point: Tree) -> bool:
     return bool(int(point.get("flags") or 0) & NO_VALUE)
 
 
-def _attributes(pairs: Sequence[Tree] | None) -> dict[str, str]:
+def attributes_of(pairs: Sequence[Tree] | None) -> dict[str, str]:
+    """Attributes by their keys, values as text."""
     return {str(pair["key"]): _text(pair.get("value") or {}) for pair in pairs or () if pair.get("key")}
 
 
