@@ -59,6 +59,8 @@ def select(
         return None
     slots: dict[int, NDArray[np.intp] | None] = {group.group_id: np.sort(group.slots) for group in groups}
     found = rollups.read(connection, tenant, slots, tier=tier, start_ms=start_ms, end_ms=end_ms, stats=stats)
+    if _is_gone(connection, tenant, slots, found, tier=tier, start_ms=start_ms, end_ms=end_ms):
+        return None
     for first, last in fresh:
         found = {group_id: [rollups.without(its, first, last) for its in cells] for group_id, cells in found.items()}
     for first, last in fresh:
@@ -123,6 +125,37 @@ def _fresh_spans(
         else:
             spans.append((first, last))
     return spans
+
+
+def _is_gone(
+    connection: Connection,
+    tenant: TenantId,
+    slots: Mapping[int, NDArray[np.intp] | None],
+    found: Mapping[int, Sequence[Cells]],
+    *,
+    tier: int,
+    start_ms: int,
+    end_ms: int,
+) -> bool:
+    """Whether the next tier has buckets from before the first of this one, whose term is over then."""
+    if tier == TIERS[-1]:
+        return False
+    firsts = {
+        group_id: min((int(cells.end_ms[0]) - tier * 1000 for cells in found.get(group_id, ())), default=end_ms)
+        for group_id in slots
+    }
+    until_ms = max(firsts.values())
+    if until_ms <= start_ms:
+        return False
+    next_tier = TIERS[TIERS.index(tier) + 1]
+    rows = rollups.read(connection, tenant, slots, tier=next_tier, start_ms=start_ms, end_ms=until_ms, stats=())
+    return any(
+        bool(
+            (~is_absent(cells.stats[0]).all(axis=1) & (cells.end_ms > start_ms))[cells.end_ms <= firsts[group_id]].any()
+        )
+        for group_id, its in rows.items()
+        for cells in its
+    )
 
 
 def _parts_of(group: Group, there: Raw, start_ms: int, end_ms: int) -> list[Part]:

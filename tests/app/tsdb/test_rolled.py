@@ -144,6 +144,8 @@ def test_the_finest_tier_that_is_left_stands_in_for_samples(acme: TenantId) -> N
     found = query_range(Reader(acme), "temp", **hourly)
     assert found.account.tier_ms == HOUR_MS
     assert_same(found, before)
+    found = query_range(Reader(acme), "last_over_time(temp[5m])", **(hourly | {"step_ms": 300_000}))
+    assert found.account.tier_ms == HOUR_MS
     # Whole buckets are as exact as ever.
     assert_same(both(acme, "max_over_time(temp[1d])", step_ms=DAY_MS)[0], highest[1])
 
