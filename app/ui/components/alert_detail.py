@@ -119,7 +119,12 @@ def _facts(alert: Alert, now: datetime, zone: tzinfo) -> Component:
         rows.append(("Resolved", f"{_time(alert.resolved_at, zone)}{by}"))
     if alert.value is not None:
         rows.append(("Value", html.Span(format_number(alert.value, digits=4), className="mono")))
-    rows.append(("Rule", html.Span([html.Span(alert.name, className="mono"), " ", tag(alert.alert_class)])))
+    rows.append(
+        (
+            "Rule" if alert.source == "rule" else f"From {alert.source}",
+            html.Span([html.Span(alert.name, className="mono"), " ", tag(alert.alert_class)]),
+        )
+    )
     if alert.assigned_name:
         rows.append(("Owner", alert.assigned_name))
     if alert.is_snoozed(now) and alert.snoozed_until:
