@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import chain
 from math import isfinite
 from typing import Final, NamedTuple
@@ -25,6 +26,8 @@ SPECIAL: Final = {"NaN": float("nan"), "+Inf": float("inf"), "Inf": float("inf")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Times beyond (about the years 1684 and 2255) are a mistake in the unit.
 FURTHEST_MS: Final = 9_000_000_000_000
+# Series of columns whose keys are kept, by the text of their labels: some 400 bytes each.
+KEYS_KEPT: Final = 65_536
 
 
 class OtherForm(DecodeError):
@@ -43,13 +46,13 @@ class Row(msgspec.Struct):
 class Column(msgspec.Struct):
     """One series as most write it: times in ms, values as numbers.
 
-    The times stay text at first, for an agent's series mostly have the same ones.
+    The times stay text at first, for an agent's series mostly have the same ones; so do labels, which come again.
     """
 
     metric: str
     ts: msgspec.Raw
     values: list[float]
-    labels: dict[str, str] = {}
+    labels: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class LooseColumn(msgspec.Struct):
@@ -86,6 +89,7 @@ class Parsed(NamedTuple):
 
 _read_body = msgspec.json.Decoder(Body).decode
 _read_loose_body = msgspec.json.Decoder(LooseBody).decode
+_read_labels = msgspec.json.Decoder(dict[str, str]).decode
 _read_times = msgspec.json.Decoder(list[int]).decode
 _read_row = msgspec.json.Decoder(Row).decode
 _read_column = msgspec.json.Decoder(LooseColumn).decode
@@ -173,7 +177,7 @@ def _even(columns: Sequence[Column], rejected: list[Rejection]) -> list[Parsed]:
         if ts_ms is None:
             ts_ms = read[text] = np.array(_read_times(text), dtype=np.int64)
         if len(ts_ms) == len(column.values):
-            good.append(Parsed(index, _key(column.metric, column.labels), ts_ms, column.values))
+            good.append(Parsed(index, _key_of_text(column.metric, bytes(column.labels)), ts_ms, column.values))
         else:
             rejected.append(_uneven(index, len(ts_ms), len(column.values)))
     return good
@@ -218,6 +222,11 @@ def _of_columns(columns: Sequence[Parsed], rejected: list[Rejection]) -> Batch:
 
 def _uneven(index: int, times: int, values: int) -> Rejection:
     return Rejection(index, f"{times} times but {values} values", max(times, values))
+
+
+@lru_cache(maxsize=KEYS_KEPT)
+def _key_of_text(metric: str, labels: bytes) -> bytes:
+    return _key(metric, _read_labels(labels))
 
 
 def _key(metric: str, labels: dict[str, str]) -> bytes:
