@@ -8,6 +8,7 @@ from typing import Final
 from flask import Flask, request
 
 from app.api import federate, health, openapi, prometheus, prometheus_status
+from app.api.client import watch_clients
 from app.api.guard import install_guard
 from app.api.headers import install_headers
 from app.api.problems import register_problems
@@ -31,6 +32,7 @@ def create_server(settings: Settings) -> Flask:
     server.session_interface = NoCookieSessions()
     register_problems(server)
     install_guard(server, settings)
+    watch_clients(server)
     health.measure(server)
     server.register_blueprint(health.blueprint)
     server.register_blueprint(openapi.blueprint)

@@ -6,12 +6,18 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
-from flask import request
+from flask import Flask, request
 
 from app.promql.limits import never
+from app.queries.gate import set_caller
 
 # Where servers put the connection of a request: gunicorn's gthread and Werkzeug's own.
 SOCKETS: Final = ("gunicorn.socket", "werkzeug.socket")
+
+
+def watch_clients(server: Flask) -> None:
+    """Let every request's queries end when its client leaves: those of programs and those of pages."""
+    server.before_request(lambda: set_caller(client_gone()))
 
 
 def client_gone() -> Callable[[], bool]:

@@ -12,7 +12,6 @@ from typing import Final
 
 from flask import Blueprint, Response, request
 
-from app.api.client import client_gone
 from app.api.openapi import documented
 from app.api.prometheus import STATUS
 from app.auth.current import current_viewer
@@ -47,7 +46,7 @@ def federate() -> Response:
     """Series whose newest sample is within the look-back and not stale, with the samples' own times."""
     try:
         sets = [parse_selector(text) for text in request.args.getlist("match[]")]
-        found = metrics.newest(current_viewer(), sets, at_ms=now_ms(), is_gone=client_gone()) if sets else []
+        found = metrics.newest(current_viewer(), sets, at_ms=now_ms()) if sets else []
     except QueryError as error:
         return _failure(str(error), STATUS.get(error.kind, 400))
     # A Prometheus 3 says in Accept that names may be anything; others get them with underscores.

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Response, request
 
-from app.api.client import client_gone
 from app.api.openapi import documented
 from app.api.prometheus_form import (
     TRUNCATED,
@@ -78,7 +77,6 @@ def query() -> Response:
             at_ms=at_ms,
             timeout_s=timeout_s,
             lookback_ms=lookback_ms,
-            is_gone=client_gone(),
             spent=spent,
         )
     except QueryError as error:
@@ -111,7 +109,6 @@ def query_range() -> Response:
             step_ms=step_ms,
             timeout_s=timeout_s,
             lookback_ms=lookback_ms,
-            is_gone=client_gone(),
             spent=spent,
         )
     except QueryError as error:
@@ -128,7 +125,7 @@ def series() -> Response:
         return failure("bad_data", "no match[] parameter provided", 400)
     limit = limit_parameter()
     start_ms, end_ms = _optional_range()
-    found = metrics.series(current_viewer(), _matcher_sets(), start_ms=start_ms, end_ms=end_ms, is_gone=client_gone())
+    found = metrics.series(current_viewer(), _matcher_sets(), start_ms=start_ms, end_ms=end_ms)
     return _listed([_as_object(labels) for labels in found], limit)
 
 
@@ -139,9 +136,7 @@ def labels() -> Response:
     """The names of all labels."""
     limit = limit_parameter()
     start_ms, end_ms = _optional_range()
-    found = metrics.label_names(
-        current_viewer(), _matcher_sets(), start_ms=start_ms, end_ms=end_ms, is_gone=client_gone()
-    )
+    found = metrics.label_names(current_viewer(), _matcher_sets(), start_ms=start_ms, end_ms=end_ms)
     return _listed(found, limit)
 
 

@@ -10,7 +10,6 @@ from datetime import datetime
 from flask import Blueprint, Response, current_app, request
 from flask.sansio.blueprints import BlueprintSetupState
 
-from app.api.client import client_gone
 from app.api.openapi import documented
 from app.api.prometheus import refused
 from app.api.prometheus_form import answer, limit_parameter
@@ -88,7 +87,7 @@ def tsdb() -> Response:
     limit = limit_parameter() or 10
     if limit > MOST_COUNTS:
         raise InvalidInput("limit", f"limit must not exceed {MOST_COUNTS}")
-    found = metrics.series_counts(current_viewer(), limit, client_gone())
+    found = metrics.series_counts(current_viewer(), limit)
     head = {
         "numSeries": found.series,
         "numLabelPairs": found.label_pairs,

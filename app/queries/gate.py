@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import count
 from threading import Condition, Lock, Thread
@@ -19,6 +20,7 @@ import psycopg
 from app import clock
 from app.domain.tenancy import TenantId
 from app.errors import Overloaded, Unavailable
+from app.promql.limits import never
 from models.bounds import StatementBounds
 
 MOST_RUNNING: Final = 4
@@ -31,6 +33,9 @@ SHORT_WAIT_S: Final = 1.0
 SLOW_AFTER_S: Final = 3.0
 RETRY_AFTER_S: Final = 2
 LOOK_EACH_S: Final = 0.1
+
+
+_caller_gone: ContextVar[Callable[[], bool]] = ContextVar("caller gone", default=never)
 
 
 @dataclass
@@ -170,6 +175,16 @@ class Watcher:
             for bounds, is_gone in now:
                 if not bounds.is_cancelled and is_gone():
                     _cancel(bounds)
+
+
+def set_caller(is_gone: Callable[[], bool]) -> None:
+    """From now on this thread works for a caller who has gone when `is_gone` says so; the door sets it per request."""
+    _caller_gone.set(is_gone)
+
+
+def caller_gone() -> Callable[[], bool]:
+    """Whether the caller of this thread's request has gone; outside of a request nobody goes."""
+    return _caller_gone.get()
 
 
 def _cancel(bounds: StatementBounds) -> None:

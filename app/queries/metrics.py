@@ -1,12 +1,12 @@
 """Samples as people and programs ask for them: PromQL, and what series, labels and metrics there are.
 
 Every question has a place, a time and an end: gate.py says how many run at once, a deadline ends the engine and the
-statement in Postgres, and so does a caller who has gone.
+statement in Postgres, and so does a caller who has gone (set_caller() in gate.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -21,9 +21,9 @@ from app.domain.tenancy import READ, Viewer
 from app.errors import QueryError
 from app.promql import engine
 from app.promql.engine import Newest
-from app.promql.limits import Limits, never
+from app.promql.limits import Limits
 from app.promql.result import Matrix, Result
-from app.queries.gate import Gate, Spent, Watcher, remaining_s
+from app.queries.gate import Gate, Spent, Watcher, caller_gone, remaining_s
 from app.tsdb.reader import Reader
 from app.tsdb.series_counts import SeriesCounts
 from app.tsdb.series_counts import series_counts as counts_of
@@ -40,8 +40,6 @@ LOOKBACK_MS = 300_000
 gate: Final = Gate()
 _watcher: Final = Watcher()
 
-IsGone = Callable[[], bool]
-
 
 def query_instant(
     viewer: Viewer,
@@ -50,12 +48,11 @@ def query_instant(
     at_ms: int,
     timeout_s: float = MOST_SECONDS,
     lookback_ms: int = LOOKBACK_MS,
-    is_gone: IsGone = never,
     spent: Spent | None = None,
 ) -> Result:
     """The value of a PromQL expression at one moment. Raises QueryError; Overloaded or Unavailable without a place."""
     require(viewer, READ, NOUN)
-    with _bounds(viewer, timeout_s, lookback_ms, is_gone, spent) as limits:
+    with _bounds(viewer, timeout_s, lookback_ms, spent) as limits:
         return engine.query_instant(Reader(viewer.tenant), expr, at_ms=at_ms, limits=limits)
 
 
@@ -68,12 +65,11 @@ def query_range(
     step_ms: int,
     timeout_s: float = MOST_SECONDS,
     lookback_ms: int = LOOKBACK_MS,
-    is_gone: IsGone = never,
     spent: Spent | None = None,
 ) -> Matrix:
     """The value of a PromQL expression at start, start + step, … up to end. Raises as query_instant()."""
     require(viewer, READ, NOUN)
-    with _bounds(viewer, timeout_s, lookback_ms, is_gone, spent) as limits:
+    with _bounds(viewer, timeout_s, lookback_ms, spent) as limits:
         source = Reader(viewer.tenant)
         return engine.query_range(source, expr, start_ms=start_ms, end_ms=end_ms, step_ms=step_ms, limits=limits)
 
@@ -84,11 +80,10 @@ def newest(
     *,
     at_ms: int,
     lookback_ms: int = LOOKBACK_MS,
-    is_gone: IsGone = never,
 ) -> list[Newest]:
     """The newest sample of every series that satisfies any of the matcher sets, with its own time; by labels."""
     require(viewer, READ, NOUN)
-    with _bounds(viewer, MOST_SECONDS, lookback_ms, is_gone) as limits:
+    with _bounds(viewer, MOST_SECONDS, lookback_ms) as limits:
         return engine.newest_samples(Reader(viewer.tenant), matcher_sets, at_ms=at_ms, limits=limits)
 
 
@@ -98,11 +93,10 @@ def series(
     *,
     start_ms: int,
     end_ms: int,
-    is_gone: IsGone = never,
 ) -> list[Labels]:
     """The series that satisfy any of the matcher sets and have samples in the time given, by their labels."""
     require(viewer, READ, NOUN)
-    with _bounds(viewer, MOST_SECONDS, LOOKBACK_MS, is_gone):
+    with _bounds(viewer, MOST_SECONDS, LOOKBACK_MS):
         return Reader(viewer.tenant).series(matcher_sets, start_ms=start_ms, end_ms=end_ms)
 
 
@@ -112,11 +106,10 @@ def label_names(
     *,
     start_ms: int,
     end_ms: int,
-    is_gone: IsGone = never,
 ) -> list[str]:
     """The names of the labels that such series carry, sorted."""
     require(viewer, READ, NOUN)
-    with _bounds(viewer, MOST_SECONDS, LOOKBACK_MS, is_gone):
+    with _bounds(viewer, MOST_SECONDS, LOOKBACK_MS):
         return Reader(viewer.tenant).label_names(matcher_sets, start_ms=start_ms, end_ms=end_ms)
 
 
@@ -127,11 +120,10 @@ def label_values(
     *,
     start_ms: int,
     end_ms: int,
-    is_gone: IsGone = never,
 ) -> list[str]:
     """The values that one label has on such series, sorted."""
     require(viewer, READ, NOUN)
-    with _bounds(viewer, MOST_SECONDS, LOOKBACK_MS, is_gone):
+    with _bounds(viewer, MOST_SECONDS, LOOKBACK_MS):
         return Reader(viewer.tenant).label_values(name, matcher_sets, start_ms=start_ms, end_ms=end_ms)
 
 
@@ -141,17 +133,15 @@ def metadata(viewer: Viewer, metric: str = "") -> list[Metadata]:
     return Reader(viewer.tenant).metadata(metric)
 
 
-def series_counts(viewer: Viewer, limit: int, is_gone: IsGone = never) -> SeriesCounts:
+def series_counts(viewer: Viewer, limit: int) -> SeriesCounts:
     """How many series there are, by metric, label and value; at most `limit` in each list."""
     require(viewer, READ, NOUN)
-    with _bounds(viewer, MOST_SECONDS, LOOKBACK_MS, is_gone):
+    with _bounds(viewer, MOST_SECONDS, LOOKBACK_MS):
         return counts_of(viewer.tenant, limit)
 
 
 @contextmanager
-def _bounds(
-    viewer: Viewer, timeout_s: float, lookback_ms: int, is_gone: IsGone, spent: Spent | None = None
-) -> Iterator[Limits]:
+def _bounds(viewer: Viewer, timeout_s: float, lookback_ms: int, spent: Spent | None = None) -> Iterator[Limits]:
     """A place, a deadline and a watcher for what is asked inside; what they end becomes a QueryError."""
     deadline_s = monotonic_s() + min(timeout_s, MOST_SECONDS)
     bounds = StatementBounds(lambda: remaining_s(deadline_s))
@@ -162,7 +152,7 @@ def _bounds(
         expired=lambda: monotonic_s() > deadline_s,
         cancelled=lambda: bounds.is_cancelled,
     )
-    with gate.place(viewer.tenant, spent), _watcher.watch(bounds, is_gone), bounded(bounds):
+    with gate.place(viewer.tenant, spent), _watcher.watch(bounds, caller_gone()), bounded(bounds):
         try:
             yield limits
         except (OperationalError, psycopg.errors.QueryCanceled) as error:

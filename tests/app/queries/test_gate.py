@@ -14,8 +14,9 @@ from werkzeug.serving import make_server as make_http_server
 
 from app.domain.tenancy import Scope, TenantId
 from app.errors import Overloaded, QueryError, Unavailable
+from app.promql.limits import never
 from app.queries import metrics
-from app.queries.gate import Gate, Watcher
+from app.queries.gate import Gate, Watcher, set_caller
 from models.bounds import StatementBounds, bounded
 from models.session import close_database, open_database, tenant_connection
 from tests.factories.browser import make_server, token_for
@@ -99,8 +100,10 @@ def test_a_statement_ends_with_its_query(real: Cast, monkeypatch: pytest.MonkeyP
         _sleep(real.acme, 10)
     gone = threading.Event()
     threading.Timer(0.2, gone.set).start()
+    set_caller(gone.is_set)
     with pytest.raises(QueryError) as caught:
-        metrics.series_counts(real.vera, 10, gone.is_set)
+        metrics.series_counts(real.vera, 10)
+    set_caller(never)
     assert caught.value.kind == "canceled"
     # The next statement on the same connection is not hit.
     with tenant_connection(real.acme) as connection:
