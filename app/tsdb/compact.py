@@ -33,7 +33,7 @@ BATCH_ROWS: Final = 4_000
 _DUE = text("""
 select b.bucket, s.group_id, count(*)
 from sample_hot s cross join lateral (select (ceil(extract(epoch from s.ts) * 1000 / :length) - 1)::bigint) b(bucket)
-where s.tenant_id = :tenant and s.ts > :after and s.ts <= :closed
+where s.tenant_id = :tenant and s.ts >= :after and s.ts <= :closed
 group by 1, 2
 having max(s.part) / 65536 < :quiet or min(s.part) / 65536 < :patient
 order by 1, 2
@@ -102,7 +102,9 @@ def compact_bucket(
         rows = _take(connection, tenant, sound, bucket_ms)
         at_step("taken")
         whole = {group_id: raw.merged(Raw(its, known.get(group_id) or [])) for group_id, its in rows.items()}
-        samples, size = write_bucket(connection, tenant, bucket_ms, whole, at_step=at_step)
+        # Without a block there are rollups only if its term is over: then those grow by what is late.
+        late = frozenset(group_id for group_id in whole if group_id not in known)
+        samples, size = write_bucket(connection, tenant, bucket_ms, whole, late=late, at_step=at_step)
     at_step("committed")
     return Compacted(samples, size, broken)
 
@@ -113,11 +115,13 @@ def write_bucket(
     bucket_ms: int,
     whole: dict[int, list[Part]],
     *,
+    late: frozenset[int] = frozenset(),
     at_step: Callable[[str], None] = lambda _step: None,
 ) -> tuple[int, int]:
     """Store all samples of groups in a bucket as blocks, and their rollups; answers samples and bytes of the blocks.
 
-    The caller holds blocks.lock().
+    Of the groups in `late` they may be not all: rollups that are there already are added to. The caller holds
+    blocks.lock().
     """
     whole = {group_id: parts for group_id, parts in whole.items() if parts}
     packed = [blocks.pack(group_id, bucket_ms, parts) for group_id, parts in whole.items()]
@@ -130,7 +134,7 @@ def write_bucket(
         if tier != finest:
             start_ms, end_ms = _cells_from(bucket_ms, tier)
             cells = _coarser(connection, tenant, cells, tier, finer=finer, start_ms=start_ms, end_ms=end_ms)
-        _write_rollups(connection, tenant, bucket_ms, cells, tier)
+        late = _write_rollups(connection, tenant, bucket_ms, cells, tier=tier, late=late)
         at_step(f"rollups of {tier} s written")
         finer = tier
     return sum(one.samples for one in packed), sum(len(one.blob) for one in packed)
@@ -169,22 +173,37 @@ def _take(connection: Connection, tenant: TenantId, groups: Sequence[int], bucke
 
 
 def _write_rollups(
-    connection: Connection, tenant: TenantId, bucket_ms: int, cells: dict[int, Cells], tier: int
-) -> None:
-    """Put the cells of a bucket into their rows: those that stand there for the same time go."""
+    connection: Connection,
+    tenant: TenantId,
+    bucket_ms: int,
+    cells: dict[int, Cells],
+    *,
+    tier: int,
+    late: frozenset[int],
+) -> frozenset[int]:
+    """Put the cells of a bucket into their rows: those that stand there for the same time go, or are added to.
+
+    `cells` then holds what there is of the bucket. Answers the late groups of which this tier had no row, so that the
+    next is to be added to.
+    """
     length_ms = rollups.ROW_MS[tier]
     row_ms = bucket_ms // length_ms * length_ms
     start_ms, end_ms = _cells_from(bucket_ms, tier)
-    if length_ms > BLOCK_MS:
+    asked = list(cells) if length_ms > BLOCK_MS else [group_id for group_id in cells if group_id in late]
+    rows = dict(cells)
+    if asked:
         known = rollups.read(
-            connection, tenant, dict.fromkeys(cells), tier=tier, start_ms=row_ms, end_ms=row_ms + length_ms
+            connection, tenant, dict.fromkeys(asked), tier=tier, start_ms=row_ms, end_ms=row_ms + length_ms
         )
-        cells = {
-            group_id: rollups.union([*(rollups.without(old, start_ms, end_ms) for old in known.get(group_id, ())), new])
-            for group_id, new in cells.items()
-        }
-    packed = [rollups.pack(group_id, row_ms, its, tier) for group_id, its in cells.items() if its.any()]
+        for group_id, its in known.items():
+            old = rollups.union(its)
+            if group_id in late:
+                cells[group_id] = rollups.added(rollups.within(old, start_ms, end_ms), cells[group_id])
+                late -= {group_id}
+            rows[group_id] = rollups.union([rollups.without(old, start_ms, end_ms), cells[group_id]])
+    packed = [rollups.pack(group_id, row_ms, its, tier) for group_id, its in rows.items() if its.any()]
     blocks.write(connection, tenant, packed, tier=tier)
+    return late
 
 
 def _coarser(

@@ -85,9 +85,37 @@ def union(pieces: Sequence[Cells]) -> Cells:
     return Cells(slots, end_ms, stats)
 
 
+def added(old: Cells, new: Cells) -> Cells:
+    """The cells of samples that came after the samples of the old cells had gone: both together."""
+    if not (old.any() and new.any()):
+        return new if new.any() else old
+    frame = union([old, new])
+    a, b = _in_frame(frame, old), _in_frame(frame, new)
+    both = ~is_absent(a["count"]) & ~is_absent(b["count"])
+    of_a = {"first": a["first_ms"] <= b["first_ms"], "last": a["last_ms"] > b["last_ms"]}
+    of_a |= {"first_ms": of_a["first"], "last_ms": of_a["last"]}
+    stats = dict(zip(STATS, frame.stats, strict=True))
+    for name in STATS:
+        with np.errstate(invalid="ignore"):
+            if name in of_a:
+                together = np.where(of_a[name], a[name], b[name])
+            elif name in ("min", "max"):
+                together = (np.fmin if name == "min" else np.fmax)(a[name], b[name])
+            else:
+                together = a[name] + b[name]
+        stats[name] = np.where(both, together, stats[name])
+    return Cells(frame.slots, frame.end_ms, np.stack([stats[name] for name in STATS]))
+
+
 def without(cells: Cells, start_ms: int, end_ms: int) -> Cells:
     """The cells outside (start, end]."""
     kept = (cells.end_ms <= start_ms) | (cells.end_ms > end_ms)
+    return Cells(cells.slots, cells.end_ms[kept], cells.stats[:, kept])
+
+
+def within(cells: Cells, start_ms: int, end_ms: int) -> Cells:
+    """The cells of (start, end]."""
+    kept = (cells.end_ms > start_ms) & (cells.end_ms <= end_ms)
     return Cells(cells.slots, cells.end_ms[kept], cells.stats[:, kept])
 
 
@@ -175,6 +203,13 @@ def read(
         if parts:
             found.setdefault(group_id, []).append(unpack(parts, tier, slots))
     return found
+
+
+def _in_frame(frame: Cells, cells: Cells) -> dict[str, Float64s]:
+    stats = absent_array(frame.stats.shape)
+    rows, columns = np.searchsorted(frame.end_ms, cells.end_ms), np.searchsorted(frame.slots, cells.slots)
+    stats[:, rows[:, None], columns[None, :]] = cells.stats
+    return dict(zip(STATS, stats, strict=True))
 
 
 def _with_repeated(stats: Sequence[str]) -> NDArray[np.intp]:

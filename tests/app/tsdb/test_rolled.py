@@ -150,6 +150,21 @@ def test_the_finest_tier_that_is_left_stands_in_for_samples(acme: TenantId) -> N
     assert_same(both(acme, "max_over_time(temp[1d])", step_ms=DAY_MS)[0], highest[1])
 
 
+def test_samples_later_than_the_blocks_are_added_to_the_rollups(acme: TenantId) -> None:
+    store_days(acme)
+    compact_all(acme)
+    store(acme, {"__name__": "temp", "device": "sw-1"}, [(T0 + DAY_MS + 30_000, 999.0)])
+    wanted = {name: both(acme, f"{name}(temp[1d])", step_ms=DAY_MS)[1] for name in ("count_over_time", "max_over_time")}
+    gone(acme, "sample_blocks", "true", T0 + 5 * DAY_MS)
+    compact_all(acme)
+    for name, one in wanted.items():
+        assert_same(both(acme, f"{name}(temp[1d])", step_ms=DAY_MS)[0], one, name)
+    hourly, finest = (
+        both(acme, f"count_over_time(temp[{w}])", step_ms=s)[0] for w, s in (("1h", HOUR_MS), ("5m", 300_000))
+    )
+    assert hourly.values.sum() == finest.values.sum() == 3 * 1440 + 1
+
+
 def test_the_other_tenant_sees_nothing(acme: TenantId) -> None:
     globex = make_tenant("globex")
     store_days(acme)
