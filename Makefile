@@ -1,7 +1,7 @@
 # make run    everything on this machine, with a demo network      (WATCHFLOOR_PORT, WATCHFLOOR_HOME, ARGS=--no-demo)
 # make test   the whole test suite                                 (ARGS="-k name" narrows it)
 # make lint   formatter, linter, types, import rules, sizes
-# make bench  benchmarks as ratios of this machine's own limits; writes bench/results.json
+# make bench  benchmarks as ratios of this machine's own limits; writes bench/results.json   (PEERS=1: others too)
 # make map    docs/map.md again from the tree
 # make lock   the requirements*.txt again from the requirements*.in
 
@@ -29,7 +29,7 @@ lint: $(VENV)/.dev
 	$(VENV)/bin/python -m pytest -q -p no:cacheprovider tests/contracts/test_size.py tests/contracts/test_sources.py
 
 bench: $(VENV)/.dev
-	@unset WATCHFLOOR_DEMO; exec $(VENV)/bin/python -m bench.run $(ARGS)
+	@unset WATCHFLOOR_DEMO; exec $(VENV)/bin/python -m bench.run $(if $(PEERS),--peers) $(ARGS)
 
 # For every Python from 3.11 on, whichever makes the lock: 3.11.2 needs what 3.11.7 does not.
 LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links

@@ -25,7 +25,7 @@ from ingest import shards, stream
 from tests.factories.stack import Stack, running_stack
 
 SEED = 20261124
-LOAD_S = 48.0
+LOAD_S = 60.0
 RECOVERY_S = 60.0  # how long it may take on a busy machine; mostly a second or two
 CLIENTS = 4
 SERIES = 25
