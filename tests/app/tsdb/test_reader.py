@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -15,15 +16,30 @@ from app.domain.samples import STALE, STALE_BITS, Metadata, is_absent
 from app.domain.tenancy import TenantId
 from app.promql.engine import query_instant
 from app.promql.result import Vector
+from app.tsdb import compact
 from app.tsdb.reader import Reader
 from app.tsdb.tenants import describe_metrics
 from models.session import platform_session
 from models.tenants import TenantRow
 from tests.factories.cast import Cast
+from tests.factories.database import RolledBackDatabase
 from tests.factories.samples import store, store_all
 
 T0 = 1_770_000_000_000
 FOREVER = {"start_ms": T0 - 10**10, "end_ms": T0 + 10**10}
+
+
+@pytest.fixture(autouse=True, params=["hot rows", "blocks"])
+def kept_as(request: pytest.FixtureRequest, db: RolledBackDatabase) -> Iterator[str]:
+    """Every test is run on rows as they came, and on what compaction makes of them."""
+    COMPACTED.clear()
+    if request.param == "blocks":
+        COMPACTED.append(db)
+    yield request.param
+    COMPACTED.clear()
+
+
+COMPACTED: list[RolledBackDatabase] = []
 
 
 def metric(name: str) -> list[Matcher]:
@@ -34,6 +50,11 @@ def read(
     tenant: TenantId, matchers: list[Matcher], *, start_ms: int = T0 - 10**10, end_ms: int = T0 + 10**10
 ) -> dict[Labels, list[tuple[int, float]]]:
     """Every sample by series; a block's promises are checked on the way."""
+    for database in COMPACTED:
+        database.role = "worker"
+        for due in compact.due(tenant, T0 + 10**11):
+            compact.compact_bucket(tenant, due.bucket_ms, due.groups)
+        database.role = "web"
     found: dict[Labels, list[tuple[int, float]]] = defaultdict(list)
     for block in Reader(tenant).select(matchers, start_ms=start_ms, end_ms=end_ms):
         assert block.values.shape == (len(block.ts_ms), len(block.labels))
