@@ -15,7 +15,7 @@ from app.auth.current import current_viewer
 from app.auth.permissions import guarded, require
 from app.domain.retention import TIERS, Going, Held
 from app.domain.tenancy import ADMIN, READ, Viewer, may
-from app.domain.units import format_number, format_value
+from app.domain.units import format_value
 from app.errors import InvalidInput
 from app.queries import storage as queries
 from app.tsdb.archive import LENGTH, Archive, ArchiveTotal
@@ -51,8 +51,7 @@ GOING: Final = [
     Column("Rows", "num"),
     Column("Holds", "num"),
     Column("Size", "num"),
-    Column("From", "mono"),
-    Column("To", "mono"),
+    Column("From, to", "mono"),
 ]
 ARCHIVES: Final = [
     Column("Six hours from", "mono"),
@@ -188,8 +187,7 @@ def _preview(before: Mapping[str, int], change: queries.Change) -> Component:
                 f"{each.rows:,}",
                 _count(each),
                 format_value(each.bytes, "bytes"),
-                _day(each.first, zone),
-                _day(each.last, zone),
+                _span(each, zone),
             )
             for each in going
         ]
@@ -216,7 +214,7 @@ def _archives(viewer: Viewer, listed: Sequence[Archive], zone: tzinfo) -> Compon
             (
                 html.Span(_hours(each.bucket, zone), title=each.path),
                 f"{each.series:,}",
-                format_number(each.samples),
+                f"{each.samples:,}",
                 format_value(each.bytes, "bytes"),
                 _state(each, zone),
                 row_actions(*([button] if may_restore else [])),
@@ -246,7 +244,7 @@ def _restore_form(bucket: str) -> Component:
 def _total(total: ArchiveTotal) -> str:
     if not total.objects:
         return ""
-    samples = format_number(total.samples)
+    samples = format_value(total.samples, "count")
     return f"{total.objects:,} objects, {samples} samples, {format_value(total.bytes, 'bytes')}"
 
 
@@ -273,7 +271,8 @@ def _days_of(text: str) -> dict[str, int]:
 
 
 def _count(each: Going) -> str:
-    return format_number(each.samples) + (" samples" if each.tier in ("raw", "archive") else " cells")
+    count = format_value(each.samples, "count") if each.samples >= 100_000 else f"{each.samples:,}"
+    return f"{count} {'samples' if each.tier in ('raw', 'archive') else 'cells'}"
 
 
 def _term(days: int) -> str:
@@ -284,6 +283,13 @@ def _term(days: int) -> str:
 
 def _day(at: datetime | None, zone: tzinfo) -> str:
     return f"{at.astimezone(zone):%d %b %Y}" if at else "–"
+
+
+def _span(each: Going, zone: tzinfo) -> str:
+    if each.first is None or each.last is None:
+        return "–"
+    first, last = each.first.astimezone(zone), each.last.astimezone(zone)
+    return f"{first:%d %b}{f' {first:%Y}' if first.year != last.year else ''} – {last:%d %b %Y}"
 
 
 def _hours(at: datetime, zone: tzinfo) -> str:

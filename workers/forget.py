@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from app.actions import events
+from app.actions import events, purge
 from app.clock import utc_now
 from app.queries.devices import all_tenants
 from app.tsdb import exemplars, refused
@@ -20,5 +20,6 @@ def forget() -> None:
             "events": events.forget(tenant, now=now),
             "counts": refused.forget(tenant, now=now),
             "exemplars": exemplars.trim(tenant),
+            "alerts": purge.purge(tenant, now=now),
         }
         log.info("forgotten", extra={"tenant": tenant, **gone})

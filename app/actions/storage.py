@@ -6,21 +6,15 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-import numpy as np
-
 from app import jobs
 from app.actions.audit import record
 from app.auth.permissions import require
 from app.clock import utc_now
-from app.domain.labels import encode_labels
 from app.domain.retention import Terms
 from app.domain.tenancy import ADMIN, TenantId, Viewer
-from app.errors import InvalidInput, NotFound, WatchfloorError
-from app.tsdb import archive, retention, writer
+from app.errors import InvalidInput, NotFound
+from app.tsdb import archive, retention
 from app.tsdb.archive import Archive
-from app.tsdb.catalog import series_places
-from app.tsdb.parquet import Samples
-from app.tsdb.writer import Rows
 from models.session import platform_session, tenant_session
 from models.tenants import TenantRow
 
@@ -95,11 +89,9 @@ def bring_back(tenant: TenantId, bucket: datetime, *, days: int) -> int:
     until = now + timedelta(days=days)
     # First the term: retention must not take what comes back while it comes.
     archive.keep_restored(tenant, bucket, until=until, now=now, is_back=False)
-    samples = archive.missing(tenant, listed)
-    if len(samples):
-        _store(tenant, samples)
+    count = archive.put_back(tenant, listed)
     archive.keep_restored(tenant, bucket, until=until, now=now, is_back=True)
-    return len(samples)
+    return count
 
 
 def _asked(viewer: Viewer, start: datetime, end: datetime, days: int) -> list[Archive]:
@@ -115,18 +107,3 @@ def _asked(viewer: Viewer, start: datetime, end: datetime, days: int) -> list[Ar
         told = {"start": start.isoformat(), "end": end.isoformat(), "days": days, "archives": len(found)}
         record(session, viewer, action="restore", noun="storage", object_id=viewer.tenant_name, after=told)
     return found
-
-
-def _store(tenant: TenantId, samples: Samples) -> None:
-    places, reasons = series_places(tenant, [encode_labels(labels) for labels in samples.labels])
-    if reasons:
-        raise WatchfloorError(f"{len(reasons)} series cannot come back: {next(iter(reasons.values()))}")
-    count = len(samples)
-    rows = Rows(
-        tenants=np.full(count, tenant, dtype=np.int32),
-        places=places[samples.series],
-        ts_ms=samples.ts_ms,
-        values=samples.values,
-        parts=np.zeros(count, dtype=np.int64),  # any other sample of that time wins
-    )
-    writer.write(rows, [])

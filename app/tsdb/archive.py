@@ -15,15 +15,18 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import text
 
-from app.domain.labels import Labels, Matcher
-from app.domain.samples import absent_array
+from app.domain.labels import Labels, Matcher, encode_labels
+from app.domain.samples import Int64s, absent_array
 from app.domain.tenancy import TenantId
 from app.errors import NotFound, WatchfloorError
 from app.objects import objects
 from app.promql.select import SeriesBlock
-from app.tsdb import parquet
+from app.tsdb import blocks, codec, compact, parquet, raw
+from app.tsdb.catalog import SLOTS_BITS, series_places
+from app.tsdb.codec import Part
 from app.tsdb.parquet import NO_SAMPLES, Samples
-from app.tsdb.reader import Reader
+from app.tsdb.raw import Raw
+from app.tsdb.selection import select_series
 from models.session import tenant_connection
 
 LENGTH: Final = timedelta(hours=6)
@@ -72,6 +75,7 @@ _KEEP = text(
     "update archives set restored_until = :until, restored_at = case when :is_back then :now else restored_at end"
     " where tenant_id = :tenant and bucket = :bucket"
 )
+_BLOBS = text("select group_id, checksum, blob from sample_blocks where tenant_id = :tenant and bucket = :bucket")
 _EXPIRED = text("select bucket, path from archives where tenant_id = :tenant and bucket < :before order by bucket")
 _FORGET = text("delete from archives where tenant_id = :tenant and bucket = :bucket")
 
@@ -163,9 +167,39 @@ def read(archive: Archive) -> Samples:
     return parquet.decode(content)
 
 
-def missing(tenant: TenantId, archive: Archive) -> Samples:
-    """What of an archive is not in the database now."""
-    return parquet.missing_from(_stored(tenant, archive.bucket), read(archive))
+def put_back(tenant: TenantId, archive: Archive) -> int:
+    """Make blocks again of what an archive holds; answers how many samples were not in the database.
+
+    One transaction: all of it is back or nothing, and what is there already wins. May run twice.
+    """
+    archived = read(archive)
+    count = len(parquet.missing_from(_stored(tenant, archive.bucket), archived))
+    if not count:
+        return 0
+    places, reasons = series_places(tenant, [encode_labels(labels) for labels in archived.labels])
+    if reasons:
+        raise WatchfloorError(f"{len(reasons)} series cannot come back: {next(iter(reasons.values()))}")
+    parts = _parts(archived, places)
+    bucket_ms = int(archive.bucket.timestamp() * 1000)
+    with tenant_connection(tenant) as connection:
+        blocks.lock(connection, tenant)
+        known = blocks.read_for_update(connection, tenant, list(parts), bucket_ms)
+        whole = {
+            group_id: raw.merged(Raw(None, [*its, *(known.get(group_id) or [])])) for group_id, its in parts.items()
+        }
+        compact.write_bucket(connection, tenant, bucket_ms, whole)
+    return count
+
+
+def _parts(samples: Samples, places: Int64s) -> dict[int, list[Part]]:
+    """The samples of each group, a part for each series."""
+    parts: dict[int, list[Part]] = {}
+    firsts = np.searchsorted(samples.series, np.arange(len(places) + 1)).tolist()
+    for index, place in enumerate(places.tolist()):
+        at = slice(firsts[index], firsts[index + 1])
+        part = Part(np.array([place & 0xFF]), samples.ts_ms[at], samples.values[at, None])
+        parts.setdefault(place >> SLOTS_BITS, []).append(part)
+    return parts
 
 
 def keep_restored(tenant: TenantId, bucket: datetime, *, until: datetime, now: datetime, is_back: bool) -> None:
@@ -215,13 +249,13 @@ def _blocks(samples: Samples, matchers: Sequence[Matcher], start_ms: int, end_ms
             ts_ms = samples.ts_ms[first:end][kept]
             column = (samples.labels[index], ts_ms, samples.values[first:end][kept])
             columns.setdefault(ts_ms.tobytes(), []).append(column)
-    blocks = []
+    found = []
     for group in columns.values():
         values = absent_array((len(group[0][1]), len(group)))
         for place, (_labels, _ts_ms, column_values) in enumerate(group):
             values[:, place] = column_values
-        blocks.append(SeriesBlock(tuple(labels for labels, _, _ in group), group[0][1], values))
-    return blocks
+        found.append(SeriesBlock(tuple(labels for labels, _, _ in group), group[0][1], values))
+    return found
 
 
 def _satisfies(labels: Labels, matchers: Sequence[Matcher]) -> bool:
@@ -243,8 +277,23 @@ def _mark(tenant: TenantId, bucket: datetime) -> str:
 
 
 def _stored(tenant: TenantId, bucket: datetime) -> Samples:
+    """The raw samples of a bucket: from the primary, never from rollups, and a broken block is a WatchfloorError."""
     start_ms = int(bucket.timestamp() * 1000) + 1
-    return parquet.samples_of(Reader(tenant).select([], start_ms=start_ms, end_ms=start_ms + LENGTH_MS - 1))
+    end_ms = start_ms + LENGTH_MS - 1
+    with tenant_connection(tenant) as connection:
+        for group_id, checksum, blob in connection.execute(_BLOBS, {"tenant": tenant, "bucket": bucket}):
+            if codec.checksum(blob) != checksum:
+                raise WatchfloorError(f"the block of group {group_id} at {bucket:%Y-%m-%d %H:%M} is broken")
+        groups = select_series(connection, tenant, [])
+        found = raw.fetch(connection, tenant, groups, start_ms=start_ms, end_ms=end_ms) if groups else {}
+    return parquet.samples_of(
+        [
+            block
+            for group in groups
+            if group.group_id in found
+            for block in raw.blocks_of(group, found[group.group_id], start_ms=start_ms, end_ms=end_ms)
+        ]
+    )
 
 
 def _verify(path: str, checksum: str, wanted: Samples) -> None:

@@ -15,8 +15,9 @@ from sqlalchemy import text
 
 from app.domain.retention import TIERS, Going, Held, Terms
 from app.domain.tenancy import TenantId
-from app.errors import DecodeError, NotFound, Unavailable, WatchfloorError
-from app.tsdb import archive
+from app.errors import NotFound, Unavailable, WatchfloorError
+from app.tsdb import archive, compact
+from app.tsdb.blocks import BLOCK_MS
 from models.session import platform_session, tenant_connection, writer_connection
 
 log = logging.getLogger(__name__)
@@ -135,16 +136,7 @@ def apply_terms(tenant: TenantId, now: datetime) -> Retained:
 
 
 def _apply(tenant: TenantId, terms: Terms, now: datetime) -> Retained:
-    archived = deleted = 0
-    for bucket in _pieces(tenant, terms.before("raw", now), now):
-        if not terms.archive:
-            deleted += _delete_piece(tenant, bucket)
-            continue
-        try:
-            archived += archive.retire(tenant, bucket)
-        except (Unavailable, DecodeError, WatchfloorError) as error:
-            log.error("not archived, so nothing is deleted: %s", error, extra={"tenant": tenant})
-            break
+    archived, deleted = _retire_raw(tenant, terms, now)
     with tenant_connection(tenant) as connection:
         for name, seconds in TIERS.items():
             if seconds:
@@ -156,6 +148,29 @@ def _apply(tenant: TenantId, terms: Terms, now: datetime) -> Retained:
     except Unavailable as error:
         log.error("old archives stay: %s", error, extra={"tenant": tenant})
     return Retained(archived, deleted)
+
+
+def _retire_raw(tenant: TenantId, terms: Terms, now: datetime) -> tuple[int, int]:
+    """Raw samples past their term: pieces archived, and rows deleted without a copy."""
+    archived = deleted = 0
+    before = terms.before("raw", now)
+    try:
+        _roll_up(tenant, before=before, now=now)
+        for bucket in _pieces(tenant, before, now):
+            if terms.archive:
+                archived += archive.retire(tenant, bucket)
+            else:
+                deleted += _delete_piece(tenant, bucket)
+    except WatchfloorError as error:
+        log.error("not archived, so it stays: %s", error, extra={"tenant": tenant})
+    return archived, deleted
+
+
+def _roll_up(tenant: TenantId, *, before: datetime, now: datetime) -> None:
+    """See that the coarser tiers have all of what goes: hot rows past the term become blocks and rollups first."""
+    for due in compact.due(tenant, int(now.timestamp() * 1000)):
+        if due.bucket_ms + BLOCK_MS <= before.timestamp() * 1000:
+            compact.compact_bucket(tenant, due.bucket_ms, due.groups)
 
 
 def _pieces(tenant: TenantId, before: datetime, now: datetime) -> Sequence[datetime]:

@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 
 from app.actions import storage as actions
-from app.domain.tenancy import TenantId
 from app.errors import Forbidden, InvalidInput, NotFound
 from app.queries import audit, cardinality
 from app.queries import storage as queries
-from app.tsdb import archive, parquet, retention
-from app.tsdb.reader import Reader
+from app.tsdb import archive, retention
 from models.session import close_database, open_database
 from tests.factories.cast import Cast, create_cast
 from tests.factories.objects import folder_store
+from tests.factories.raw_samples import raw_samples
 from tests.factories.samples import store
 from tests.factories.servers import SECRET_KEY
 
@@ -40,10 +39,6 @@ def ms(days: int) -> int:
     return int((datetime.now(UTC) - timedelta(days=days)).timestamp() * 1000)
 
 
-def raw(tenant: TenantId) -> parquet.Samples:
-    return parquet.samples_of(Reader(tenant).select([], start_ms=0, end_ms=2**42))
-
-
 def test_terms_are_previewed_then_saved_and_audited(cast: Cast) -> None:
     change = queries.preview(cast.vera, {"raw": 3})
     assert (change.days["raw"], change.going[0].rows, change.going[0].samples) == (3, 2, 2)
@@ -54,7 +49,7 @@ def test_terms_are_previewed_then_saved_and_audited(cast: Cast) -> None:
     assert actions.change_terms(cast.alice, {"raw": 3}).raw == 3
     assert len([each for each in audit.entries(cast.alice) if each.noun == "storage"]) == 1
     assert actions.run_retention(cast.alice) == retention.Retained(archived=2)
-    assert len(raw(cast.acme)) == 1
+    assert len(raw_samples(cast.acme)) == 1
 
 
 def test_only_admins_change_terms_and_only_their_own(cast: Cast) -> None:
@@ -70,23 +65,23 @@ def test_only_admins_change_terms_and_only_their_own(cast: Cast) -> None:
 
 
 def test_what_is_archived_comes_back_once_and_stays_for_its_days(cast: Cast) -> None:
-    before = raw(cast.acme).digest()
+    before = raw_samples(cast.acme).digest()
     retention.drop_expired(datetime.now(UTC))
-    assert len(raw(cast.acme)) == 2
+    assert len(raw_samples(cast.acme)) == 2
     assert actions.restore(cast.alice, start=queries.EVER, end=queries.FAR, days=3) == 1
-    assert raw(cast.acme).digest() == before
+    assert raw_samples(cast.acme).digest() == before
     assert actions.restore(cast.alice, start=queries.EVER, end=queries.FAR, days=3) == 0
     [listed] = queries.archives(cast.vera)
     assert listed.restored_at is not None and listed.restored_until is not None
     retention.drop_expired(datetime.now(UTC))
-    assert raw(cast.acme).digest() == before
+    assert raw_samples(cast.acme).digest() == before
     retention.drop_expired(listed.restored_until + MINUTE)
-    assert len(raw(cast.acme)) == 2
+    assert len(raw_samples(cast.acme)) == 2
     assert archive.total(cast.acme).objects == 1
 
 
 def test_a_restore_that_broke_off_is_ended_by_the_next(cast: Cast) -> None:
-    before = raw(cast.acme).digest()
+    before = raw_samples(cast.acme).digest()
     retention.drop_expired(datetime.now(UTC))
     [listed] = queries.archives(cast.vera)
     archive.keep_restored(
@@ -94,7 +89,7 @@ def test_a_restore_that_broke_off_is_ended_by_the_next(cast: Cast) -> None:
     )
     assert actions.bring_back(cast.acme, listed.bucket, days=2) == 1
     assert actions.bring_back(cast.acme, listed.bucket, days=2) == 0
-    assert raw(cast.acme).digest() == before
+    assert raw_samples(cast.acme).digest() == before
 
 
 def test_the_archive_answers_promql(cast: Cast) -> None:

@@ -20,10 +20,10 @@ from app.errors import Unavailable, WatchfloorError
 from app.objects import object_store, objects, use_objects
 from app.promql.select import SeriesBlock
 from app.tsdb import archive, parquet
-from app.tsdb.reader import Reader
 from models.session import close_database, open_database, platform_session
 from models.tenants import TenantRow
 from tests.factories.objects import bucket_url, folder_store
+from tests.factories.raw_samples import raw_samples
 from tests.factories.samples import store, store_all
 from tests.factories.servers import SECRET_KEY
 
@@ -70,10 +70,6 @@ def fill(owner: TenantId) -> int:
     return 3 * len(values)
 
 
-def raw(owner: TenantId) -> parquet.Samples:
-    return parquet.samples_of(Reader(owner).select(UP, start_ms=0, end_ms=2**42))
-
-
 def archived(owner: TenantId) -> parquet.Samples:
     return parquet.samples_of(archive.ArchiveSource(owner).select(UP, start_ms=0, end_ms=2**42))
 
@@ -87,10 +83,10 @@ def test_a_piece_is_copied_verified_listed_and_gone(worker_db: str, store_url: s
     owner, other = tenant(), tenant("globex")
     count = fill(owner)
     fill(other)
-    before = raw(owner)
+    before = raw_samples(owner)
     assert list(archive.retire_steps(owner, BUCKET)) == STEPS
-    assert len(raw(owner)) == 0
-    assert len(raw(other)) == count
+    assert len(raw_samples(owner)) == 0
+    assert len(raw_samples(other)) == count
     assert archived(owner).digest() == before.digest()
     assert len(archived(other)) == 0
     [listed] = archive.archives(owner, start=BUCKET, end=BUCKET + timedelta(hours=1))
@@ -120,9 +116,9 @@ def test_samples_that_come_while_a_copy_is_made_stay(worker_db: str, tmp_path: P
     assert next(steps) == "copied"
     store(owner, {"__name__": "up", "device": "r9"}, [(START_MS + 1, 5.0)])
     assert list(steps)[-1] == "changed"
-    assert len(raw(owner)) == count + 1
+    assert len(raw_samples(owner)) == count + 1
     assert archive.retire(owner, BUCKET)
-    assert (len(raw(owner)), len(archived(owner))) == (0, count + 1)
+    assert (len(raw_samples(owner)), len(archived(owner))) == (0, count + 1)
 
 
 def test_a_copy_that_is_not_what_was_written_deletes_nothing(worker_db: str, tmp_path: Path) -> None:
@@ -135,7 +131,7 @@ def test_a_copy_that_is_not_what_was_written_deletes_nothing(worker_db: str, tmp
     (tmp_path / path).write_bytes((tmp_path / path).read_bytes()[:-20])
     with pytest.raises(WatchfloorError, match="not what was written"):
         next(steps)
-    assert len(raw(owner)) == count
+    assert len(raw_samples(owner)) == count
     assert archived(owner).digest() == parquet.NO_SAMPLES.digest()
 
 
@@ -145,7 +141,7 @@ def test_a_store_that_is_away_deletes_nothing(worker_db: str) -> None:
     count = fill(owner)
     with pytest.raises(Unavailable):
         archive.retire(owner, BUCKET)
-    assert len(raw(owner)) == count
+    assert len(raw_samples(owner)) == count
 
 
 @pytest.mark.parametrize("last", [pytest.param(step, id=f"killed after {step}") for step in ["", *STEPS]])
@@ -155,13 +151,13 @@ def test_a_process_killed_between_two_steps_loses_and_doubles_nothing(
     folder_store(tmp_path)
     owner = tenant()
     fill(owner)
-    before = raw(owner).digest()
+    before = raw_samples(owner).digest()
     run_until(worker_db, tmp_path, owner, last)
     # Nobody sees less or more than there was, whatever the dead process left behind.
-    both = parquet.merged(raw(owner), archived(owner))
+    both = parquet.merged(raw_samples(owner), archived(owner))
     assert both.digest() == before
     assert archive.retire(owner, BUCKET)
-    assert (len(raw(owner)), archived(owner).digest()) == (0, before)
+    assert (len(raw_samples(owner)), archived(owner).digest()) == (0, before)
     assert len(paths(owner)) == 1
 
 

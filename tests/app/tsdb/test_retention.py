@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 
@@ -18,6 +19,7 @@ from app.tsdb.reader import Reader
 from models.session import close_database, open_database, platform_session, tenant_connection
 from models.tenants import TenantRow
 from tests.factories.objects import folder_store
+from tests.factories.raw_samples import raw_samples
 from tests.factories.samples import store
 from tests.factories.servers import SECRET_KEY
 
@@ -41,9 +43,8 @@ def tenant(name: str, **columns: object) -> TenantId:
 
 
 def days_of(owner: TenantId) -> list[int]:
-    matcher = Matcher("__name__", MatchOp.EQUAL, "up")
-    blocks = Reader(owner).select([matcher], start_ms=0, end_ms=2**42)
-    return [round((NOW.timestamp() * 1000 - ts) / 86_400_000) for block in blocks for ts in block.ts_ms.tolist()]
+    times = sorted(set(raw_samples(owner).ts_ms.tolist()))
+    return [round((NOW.timestamp() * 1000 - ts) / 86_400_000) for ts in times]
 
 
 def fill(owner: TenantId, *days: int) -> None:
@@ -82,6 +83,38 @@ def test_each_tenant_keeps_what_its_term_says(worker_db: None) -> None:
     assert done == retention.Retained(archived=3, deleted=0, dropped=1)
     assert [archive.total(owner).objects for owner in (long, short)] == [1, 2]
     assert retention.drop_expired(NOW) == retention.Retained()
+
+
+def test_late_samples_of_an_archived_piece_leave_its_rollups_whole(worker_db: None) -> None:
+    owner = tenant("acme")
+    first = NOW - timedelta(days=20)
+    for minutes in (0, 1):
+        store(owner, {"__name__": "up", "device": "core-1"}, [(at_ms(first - timedelta(minutes=minutes)), 1.0)])
+    assert retention.drop_expired(NOW).archived == 1
+    assert counted(owner) == {300: 2, 3600: 2, 86_400: 2}
+    store(owner, {"__name__": "up", "device": "core-1"}, [(at_ms(first - timedelta(minutes=2)), 1.0)])
+    assert retention.drop_expired(NOW).archived == 1
+    assert counted(owner) == {300: 3, 3600: 3, 86_400: 3}
+    assert archive.total(owner).samples == 3
+    assert days_of(owner) == []
+
+
+def at_ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def counted(owner: TenantId) -> dict[int, float]:
+    """How many samples went into the cells of each tier."""
+    found = {}
+    matchers = [Matcher("__name__", MatchOp.EQUAL, "up")]
+    for tier in (300, 3600, 86_400):
+        end_ms = int(NOW.timestamp() * 1000) // 86_400_000 * 86_400_000
+        start_ms = end_ms - 30 * 86_400_000
+        blocks = Reader(owner).select_rollups(
+            matchers, start_ms=start_ms, end_ms=end_ms, unit_ms=tier * 1000, stats=["count"]
+        )
+        found[tier] = sum(float(np.nansum(block.stats["count"])) for block in blocks or [])
+    return found
 
 
 def test_without_an_archive_samples_just_go(worker_db: None) -> None:
