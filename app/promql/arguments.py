@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.domain.labels import METRIC, Labels
 from app.domain.samples import Float64s, absent_array
 from app.promql.nodes import Node
-from app.promql.vectors import Grid, Vectors, drop_empty, no_vectors, refuse_same, without_name
+from app.promql.vectors import Grid, Vectors, drop_empty, no_vectors, refuse_same, without_names
 from app.promql.windows import Windows
 
 
@@ -34,7 +34,7 @@ class Ranges:
         result = drop_empty(Vectors(labels, values))
         if keeps_name:
             return result
-        unnamed = [without_name(one) for one in result.labels]
+        unnamed = without_names(result.labels)
         # Not merged as elsewhere: two series that differ by name only are refused even if they never meet.
         if not _is_of_one_metric(result.labels, unnamed):
             refuse_same(unnamed)

