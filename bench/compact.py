@@ -91,14 +91,9 @@ def measure() -> list[dict[str, Any]]:
 def _backends() -> Iterator[Callable[[], float]]:
     """CPU seconds that the database's processes used inside."""
     with platform_session() as session:
-        started = session.scalar(text("select pg_postmaster_start_time()"))
-    assert started is not None
-    parents = [
-        process
-        for process in psutil.process_iter(["name", "create_time"])
-        if process.info["name"] == "postgres" and abs(process.info["create_time"] - started.timestamp()) < 2
-    ]
-    parent = min(parents, key=lambda process: process.pid)
+        backend = psutil.Process(session.scalar(text("select pg_backend_pid()")))
+    parent = backend.parent()
+    assert parent is not None
     before = _cpu_s(parent)
     yield lambda: _cpu_s(parent) - before
 
