@@ -75,7 +75,7 @@ class Cardinality:
 def cardinality(tenant: TenantId, now: datetime, *, limit: int) -> Cardinality:
     """The counts of one tenant, at most `limit` metrics and labels."""
     moments = {"tenant": tenant, "day": now - timedelta(days=1), "week": now - timedelta(days=7), "limit": limit}
-    with tenant_connection(tenant) as connection:
+    with tenant_connection(tenant, read_only=True) as connection:
         totals = connection.execute(_TOTALS, moments).one()
         metrics = [MetricSeries(*row) for row in connection.execute(_METRICS, moments)]
         labels = [
