@@ -14,7 +14,15 @@ from tests.factories.cast import create_cast
 from tests.factories.servers import SECRET_KEY
 
 # Tables whose rows are no tenant's: the installation's own bookkeeping. (tenants and users have policies of their own.)
-OF_NO_TENANT = {"tenants", "users", "alembic_version", "sample_partitions", "stream_layout", "stream_offsets"}
+OF_NO_TENANT = {
+    "tenants",
+    "users",
+    "alembic_version",
+    "erasures",
+    "sample_partitions",
+    "stream_layout",
+    "stream_offsets",
+}
 OF_TENANTS = (
     "and exists (select from pg_attribute where attrelid = pg_class.oid and attname = 'tenant_id' and not attisdropped)"
 )
