@@ -45,8 +45,9 @@ R = TypeVar("R")
 
 RUN_S: Final = 55.0
 # Samples that are worth a COPY of their own, and how long fewer may wait for company.
-ENOUGH_SAMPLES: Final = 20_000
+ENOUGH_SAMPLES: Final = 100_000
 LINGER_S: Final = 0.2
+PAUSE_S: Final = 0.02
 # Of all shards together: a drain's memory has a bound, whether it holds one shard or all of them.
 READ_AT_ONCE: Final = 64
 IDLE_BLOCK_MS: Final = 500
@@ -194,6 +195,8 @@ class Drain:
             if samples >= ENOUGH_SAMPLES or left_s <= 0 or not (opened or buried):
                 # The order in which they came, whatever their shards.
                 return sorted(opened, key=lambda pair: stream.parts_of(pair[0].entry_id)), buried
+            # One look after a pause finds what would else be a look for each entry.
+            Event().wait(min(left_s, PAUSE_S))
             block_ms = max(1, int(left_s * 1000))
 
     def _store(self, opened: Sequence[tuple[Entry, Columns]], buried: Sequence[Entry]) -> None:
