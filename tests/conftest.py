@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from redis import Redis
 from sqlalchemy.engine import make_url
 
@@ -26,6 +27,10 @@ from tests.factories.servers import (
     migrate,
     owner_engine,
 )
+
+# The same examples in every run: what fails here fails everywhere. `--hypothesis-profile=default` looks for new ones.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -115,6 +115,15 @@ def decode(body: bytes, recall: Recall | None = None) -> Decoded:
     `positions` of the batch are indexes of time series in the request. Labels are not looked at. `recall` is what the
     tenant's earlier requests were like: it makes no difference but to the time that this takes.
     """
+    if recall is None:
+        return _decode(body, None)
+    try:
+        return _decode(body, recall)
+    except DecodeError:  # read from the start, so that it says where as for any other request
+        return _decode(body, None)
+
+
+def _decode(body: bytes, recall: Recall | None) -> Decoded:
     octets = np.frombuffer(body + bytes(_MARGIN), dtype=np.uint8)
     matching = Matching(recall, body, octets) if recall else None
     spans = _spans_of(body, matching)
@@ -132,7 +141,7 @@ def decode(body: bytes, recall: Recall | None = None) -> Decoded:
         return _decoded(_Plain(keys, fast.ts_ms, fast.values, positions), slow, spans.metadata)
     recalled = _recalled(body, octets, matching.known())
     if recalled is None:  # a time in fewer than six bytes
-        return decode(body)
+        return _decode(body, None)
     if not len(positions):
         return _decoded(recalled, slow, spans.metadata)
     others = _Plain(hashed(body, key_starts, fast.label_ends), fast.ts_ms, fast.values, positions)

@@ -47,7 +47,7 @@ def test_the_network_at_a_glance(network: Cast) -> None:
     assert response.median_min == pytest.approx(4.0)
     value, points = floor.availability(network.vera)
     assert value is not None
-    assert 99 < value < 100
+    assert 99 < value <= 100  # the steps end on even hours: what began since is not in yet
     assert len(points) == 85
 
 
