@@ -43,6 +43,8 @@ SLOTS_PER_GROUP = 240
 LOAD_AT_ONCE = 20_000
 # How many new series one statement registers: bounds the time that the tenant's lock is held.
 REGISTER_AT_ONCE = 5_000
+# And how many a request's thread takes apart at once: their labels take some kB each, which the process keeps.
+RESOLVE_AT_ONCE = 1_000
 # How long a tenant at its limit of series is believed to be still there.
 FULL_S = 5.0
 LONGEST_GROUP_KEY = 300
@@ -81,12 +83,16 @@ def series_places(
     """The place of each series, registering those that are new as far as the budget goes.
 
     Answers places (k,) int64, -1 where the series cannot be taken, and the reasons for those by index.
-    Two round trips for all unknown keys of a request.
+    Two round trips for each RESOLVE_AT_ONCE unknown keys of a request.
     """
     known = _places_of(tenant)
     places = known.places(keys)
     unknown = np.flatnonzero(places < 0).tolist()
-    return (places, _resolve(tenant, keys, places, unknown=unknown, budget=budget)) if unknown else (places, {})
+    reasons: dict[int, str] = {}
+    for first in range(0, len(unknown), RESOLVE_AT_ONCE):
+        some = unknown[first : first + RESOLVE_AT_ONCE]
+        reasons |= _resolve(tenant, keys, places, unknown=some, budget=budget)
+    return places, reasons
 
 
 def preload(tenants: Sequence[TenantId]) -> None:

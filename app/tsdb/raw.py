@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -24,22 +24,21 @@ LEAST_FILLED: Final = 0.25
 SMALL_BLOCK_CELLS: Final = 65_536
 
 # Uses the index (group_id, ts) of each partition. Only the bytes between the first and the last wanted slot travel.
-# Rows of one form and length come as one: a tuple for each row of 20,000 series takes us longer than to read them.
+# The rows of a group come as one: a tuple for each row of 20,000 series takes us longer than to read them.
 # Not ordered: sorting rows of 2 kB takes the server longer than sorting their times takes us.
 # One statement, so that what is compacted meanwhile is seen once, before or after.
 _ROWS: Final = """
-select h.group_id, null::bigint, string_agg(timestamptz_send(h.ts), ''), string_agg(int8send(h.part), ''),
-    string_agg(h.slots, ''), string_agg(h.vals, ''), null::int
-from (
-    select s.group_id, s.ts, s.part, s.slots,
-        case when s.slots is null then substr(s.vals, g.first_byte, g.bytes) else s.vals end as vals
-    from unnest(%(groups)s::int[], %(first_bytes)s::int[], %(bytes)s::int[]) as g(group_id, first_byte, bytes)
-    join sample_hot s on s.group_id = g.group_id
-    where s.tenant_id = %(tenant)s and s.ts >= %(start)s and s.ts <= %(end)s
-) h
-group by h.group_id, h.slots is null, length(h.vals)
+select s.group_id, null::bigint, string_agg(timestamptz_send(s.ts), ''), string_agg(int8send(s.part), ''),
+    string_agg(s.slots, ''),
+    string_agg(case when s.slots is null then substr(s.vals, g.first_byte, g.bytes) else s.vals end, ''), null::int,
+    string_agg(int4send(case when s.slots is null
+        then least(g.bytes, greatest(0, octet_length(s.vals) - g.first_byte + 1)) else -octet_length(s.vals) end), '')
+from unnest(%(groups)s::int[], %(first_bytes)s::int[], %(bytes)s::int[]) as g(group_id, first_byte, bytes)
+join sample_hot s on s.group_id = g.group_id
+where s.tenant_id = %(tenant)s and s.ts >= %(start)s and s.ts <= %(end)s
+group by s.group_id
 union all
-select b.group_id, b.checksum, timestamptz_send(b.bucket), null, null, b.blob, b.version
+select b.group_id, b.checksum, timestamptz_send(b.bucket), null, null, b.blob, b.version, null
 from unnest(%(groups)s::int[]) as g(group_id)
 join sample_blocks b on b.group_id = g.group_id
 where b.tenant_id = %(tenant)s and b.bucket >= %(first_bucket)s and b.bucket < %(end)s
@@ -99,7 +98,7 @@ def fetch(
         rows = cursor.fetchall()
     found = {group_id: Raw(its) for group_id, its in _hot_rows(rows, first_slots).items()}
     slots = {group.group_id: group.slots for group in groups}
-    for bucket_ms, (group_id, checksum, _, _, _, blob, version) in sorted(_blocks_in(rows), key=itemgetter(0)):
+    for bucket_ms, (group_id, checksum, _, _, _, blob, version, _) in sorted(_blocks_in(rows), key=itemgetter(0)):
         name = blocks.name_of(group_id, bucket_ms, version=version)
         parts = blocks.open_or_report(blob, checksum=checksum, slots=slots[group_id], name=name, tenant=tenant)
         if parts:
@@ -110,25 +109,24 @@ def fetch(
 
 def _hot_rows(rows: Sequence[Any], first_slots: dict[int, int]) -> dict[int, Rows]:
     """The hot rows of each group, from what _ROWS answers."""
-    of_group: dict[int, list[Any]] = {}
-    for row in rows:
-        if row[6] is None:
-            of_group.setdefault(row[0], []).append(row)
     found: dict[int, Rows] = {}
     apart: list[Any] = []
-    for group_id, its in of_group.items():
-        plain = _as_matrix(its[0], first_slots[group_id]) if len(its) == 1 else None
+    for row in rows:
+        if row[6] is not None:
+            continue
+        plain = _as_matrix(row, first_slots[row[0]])
         if plain is not None:
-            found[group_id] = plain
+            found[row[0]] = plain
         else:
-            apart += [one for row in its for one in _taken_apart(row)]
+            apart += _taken_apart(row)
     return found | by_group(apart, first_slots)
 
 
 def _as_matrix(row: Any, first_slot: int) -> Rows | None:
-    """Dense rows of one width that came as one, in order of time; None when they are sparse, or two of one time."""
-    _, _, times, _, slots, vals, _ = row
-    if slots is not None or not vals:
+    """The rows of a group in order of time; None when any is sparse, of another width, or of the same time."""
+    _, _, times, _, _, vals, _, sizes = row
+    widths = np.frombuffer(sizes, dtype=">i4")
+    if widths[0] <= 0 or (widths != widths[0]).any():
         return None
     ts_ms = _times_of(times)
     matrix = np.frombuffer(vals, dtype="<f8").reshape(len(ts_ms), -1)
@@ -140,22 +138,20 @@ def _as_matrix(row: Any, first_slot: int) -> Rows | None:
     return Rows(ts_ms, [], [], first_slot, matrix)
 
 
-def _taken_apart(row: Any) -> list[tuple[int, float, int, bytes | None, bytes]]:
-    """The rows that came as one, as by_group() takes them."""
-    group_id, _, times, parts, slots, vals, _ = row
-    seconds = (_times_of(times) / 1000).tolist()
-    count = len(seconds)
-    width = len(vals) // count
-    return [
-        (
-            group_id,
-            second,
-            part,
-            None if slots is None else slots[number * width // 8 : (number + 1) * width // 8],
-            vals[number * width : (number + 1) * width],
-        )
-        for number, (second, part) in enumerate(zip(seconds, np.frombuffer(parts, ">i8").tolist(), strict=True))
-    ]
+def _taken_apart(row: Any) -> Iterator[tuple[int, float, int, bytes | None, bytes]]:
+    """The rows that came as one, as by_group() takes them. The size of a sparse one is below zero."""
+    group_id, _, times, parts, slots, vals, _, sizes = row
+    at = slots_at = 0
+    for second, part, size in zip(
+        (_times_of(times) / 1000).tolist(),
+        np.frombuffer(parts, dtype=">i8").tolist(),
+        np.frombuffer(sizes, dtype=">i4").tolist(),
+        strict=True,
+    ):
+        its_slots = slots[slots_at : slots_at - size // 8] if size < 0 else None
+        yield group_id, second, part, its_slots, vals[at : at + abs(size)]
+        at += abs(size)
+        slots_at += len(its_slots or b"")
 
 
 def _times_of(octets: bytes) -> Int64s:
@@ -187,7 +183,10 @@ def blocks_of(group: Group, raw: Raw, *, start_ms: int, end_ms: int) -> list[Ser
     """The samples of the wanted series: one block, or one for each series where a block would be mostly empty."""
     if raw.rows is None and not raw.parts:
         return []
-    dense = _dense(group, raw, start_ms, end_ms)
+    if raw.rows is not None and raw.rows.matrix is not None and not raw.parts:
+        dense = _hot_alone(group, raw.rows, raw.rows.matrix)
+    else:
+        dense = _dense(group, raw, start_ms, end_ms)
     if dense is not None:
         return dense
     times, cells = _all_cells(group.slots, raw)
@@ -270,6 +269,19 @@ def _dense(group: Group, raw: Raw, start_ms: int, end_ms: int) -> list[SeriesBlo
     if np.isnan(values).any() and is_absent(values).any():
         return None
     return [SeriesBlock(group.labels, times, values)]
+
+
+def _hot_alone(group: Group, rows: Rows, matrix: Float64s) -> list[SeriesBlock] | None:
+    """The most usual case: nothing but a matrix, whose times are those asked for. None if samples are missing."""
+    columns = group.slots - rows.first_slot
+    width = matrix.shape[1]
+    if columns.max() >= width:
+        return None
+    is_whole = len(columns) == width and (columns == np.arange(width)).all()
+    values = matrix if is_whole else matrix[:, columns]
+    if np.isnan(values).any() and is_absent(values).any():
+        return None
+    return [SeriesBlock(group.labels, rows.ts_ms, values)]
 
 
 def _all_cells(wanted: NDArray[np.intp], raw: Raw) -> tuple[Int64s, _Cells]:

@@ -214,7 +214,7 @@ def _extended(old: NDArray, size: int, more: NDArray) -> NDArray:  # type: ignor
     """`old[:size]` with `more` behind it; in the same array when it has room, for nobody looks behind `size`."""
     needed = size + len(more)
     if needed > len(old):
-        grown = np.empty(max(needed, 2 * len(old)), dtype=old.dtype)
+        grown = np.empty(max(needed, len(old) + len(old) // 4), dtype=old.dtype)
         grown[:size] = old[:size]
         old = grown
     old[size:needed] = more
