@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,12 @@ proc_name = "watchfloor-web"
 def on_starting(server: Any) -> None:
     """A balancer hears of the stop before connections are refused."""
     watch_stop(server)
+
+
+def pre_fork(_server: Any, _worker: Any) -> None:
+    """Leave what was loaded until now out of garbage collection: to look at it would copy 70 MB to each worker."""
+    gc.collect()
+    gc.freeze()
 
 
 def post_fork(_server: Any, _worker: Any) -> None:

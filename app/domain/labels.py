@@ -155,7 +155,7 @@ def _fault_of(name: str, value: str, limits: LabelLimits) -> str | None:
     return "a NUL character in a label" if "\0" in name or "\0" in value else None
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _encoded(name: str, value: str) -> bytes:
     """A series has labels of its own, but shares each of them with many: encoding them anew is most of the work."""
     return encode_label(name.encode(), value.encode())

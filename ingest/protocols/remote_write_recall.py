@@ -7,10 +7,11 @@ remote_write.py; nothing is believed that was not compared.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ _ANCHOR_EVERY: Final = 8
 _MISSES: Final = 16
 _ALIKE_FOR_A_MISS: Final = 16
 _MOST_BYTES: Final = 32 * 1024 * 1024
+_BYTES_OF_SERIES: Final = 64  # in the mean, at least
 # How many requests in a row are learned in vain, and how many are passed over then before the next.
 _MOST_CREDIT: Final = 512
 _PASS_OVER: Final = 32
@@ -69,16 +71,6 @@ class _Learned:
     hashes: Int64s
 
 
-_NOTHING: Final = _Learned(
-    0,
-    np.empty(0, dtype=np.uint8),
-    np.zeros(1, dtype=np.int64),
-    np.empty(0, dtype=np.int32),
-    np.empty(0, dtype=np.bool_),
-    np.empty(0, dtype=np.int64),
-)
-
-
 class Recall:
     """What one tenant's requests were like. Many threads may use it."""
 
@@ -86,7 +78,7 @@ class Recall:
         self._learning = Lock()
         self._credit = _MOST_CREDIT
         self._passed_over = 0
-        self.learned = _NOTHING
+        self.learned = _with_room()
         self.anchors: dict[int, int] = {}
 
     def is_worth_learning(self, alike: int, unlike: int) -> bool:
@@ -111,20 +103,27 @@ class Recall:
         keys = zip(series.starts.tolist(), series.label_ends.tolist(), strict=True)
         hashes = hashes_of((body[start:stop] for start, stop in keys), len(begins))
         with self._learning:
-            if self.learned.ends[self.learned.size] + len(octets) > _MOST_BYTES:
-                self.learned, self.anchors = _NOTHING, {}
-            old = self.learned
-            first, size = old.size, old.size + len(begins)
-            ends = old.ends[first] + np.cumsum(series.stops - begins)
-            self.learned = _Learned(
-                size,
-                _extended(old.octets, int(old.ends[first]), octets),
-                _extended(old.ends, first + 1, ends),
-                _extended(old.key_sizes, first, (series.label_ends - series.starts).astype(np.int32)),
-                _extended(old.is_full, first, series.stops - series.label_ends == TAIL),
-                _extended(old.hashes, first, hashes),
-            )
-            self.anchors.update(zip(hashes[::_ANCHOR_EVERY].tolist(), range(first, size, _ANCHOR_EVERY), strict=True))
+            if not self._has_room_for(len(octets), len(begins)):
+                self.learned, self.anchors = _with_room(), {}
+            if self._has_room_for(len(octets), len(begins)):
+                self._append(octets, series, np.cumsum(series.stops - begins), hashes)
+
+    def _has_room_for(self, octets: int, series: int) -> bool:
+        learned = self.learned
+        is_long_enough = learned.size + series <= len(learned.hashes)
+        return is_long_enough and bool(learned.ends[learned.size] + octets <= len(learned.octets))
+
+    def _append(self, octets: NDArray[np.uint8], series: Series, ends: Int64s, hashes: Int64s) -> None:
+        """Write behind what there is, where nobody looks yet."""
+        old = self.learned
+        first, size, base = old.size, old.size + len(hashes), old.ends[old.size]
+        old.octets[base : base + len(octets)] = octets
+        old.ends[first + 1 : size + 1] = base + ends
+        old.key_sizes[first:size] = series.label_ends - series.starts
+        old.is_full[first:size] = series.stops - series.label_ends == TAIL
+        old.hashes[first:size] = hashes
+        self.learned = replace(old, size=size)
+        self.anchors.update(zip(hashes[::_ANCHOR_EVERY].tolist(), range(first, size, _ANCHOR_EVERY), strict=True))
 
 
 class Matching:
@@ -191,7 +190,8 @@ class Matching:
             if size >= 0x80:
                 return -1
             end += 2 + size
-        return self.anchors.get(hash(body[start:end]) or 1, -1)
+        anchor = self.anchors.get(hash(body[start:end]) or 1, -1)
+        return anchor if anchor < self.learned.size else -1  # another thread may have learned since
 
     def _alike_from(self, first: int, at: int, most: int) -> tuple[int, int]:
         """How many series from `first` on stand at `at`, of at most how many."""
@@ -210,15 +210,22 @@ class Matching:
         return (int(np.searchsorted(ends, place, side="right")) if differs[place] else wanted), wanted
 
 
-def _extended(old: NDArray, size: int, more: NDArray) -> NDArray:  # type: ignore[type-arg]  # of whatever type both are
-    """`old[:size]` with `more` behind it; in the same array when it has room, for nobody looks behind `size`."""
-    needed = size + len(more)
-    if needed > len(old):
-        grown = np.empty(max(needed, len(old) + len(old) // 4), dtype=old.dtype)
-        grown[:size] = old[:size]
-        old = grown
-    old[size:needed] = more
-    return old
+def _with_room() -> _Learned:
+    """Nothing yet, and room for all that may be kept: memory that takes none until it is written to."""
+    series = _MOST_BYTES // _BYTES_OF_SERIES
+    return _Learned(
+        0,
+        _untouched(_MOST_BYTES, np.uint8),
+        _untouched(series + 1, np.int64),
+        _untouched(series, np.int32),
+        _untouched(series, np.bool_),
+        _untouched(series, np.int64),
+    )
+
+
+def _untouched(count: int, dtype: type[Any]) -> NDArray[Any]:
+    """Zeros. An array that grew instead would leave holes behind it that are never given back."""
+    return np.frombuffer(mmap.mmap(-1, count * np.dtype(dtype).itemsize), dtype=dtype)
 
 
 def _joined(arrays: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
