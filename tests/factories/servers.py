@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from uuid import uuid4
 
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError
 
 from app.runtime import servers
 from app.runtime.embedded import needed_servers
@@ -51,15 +52,16 @@ def create_database(at: Servers, *, template: str | None = None) -> str:
 def drop_database(at: Servers, url: str) -> None:
     """Drop a database and whoever is still connected to it.
 
-    The owner may not end sessions of other roles: one that is just closing is given a moment.
+    The owner may not end sessions of other roles: one that is just closing is given a moment. An autovacuum is ended by
+    the plain form alone.
     """
-    deadline = time.monotonic() + 10
-    while True:
+    deadline = time.monotonic() + 60
+    for form in cycle((" with (force)", "")):
         try:
             with owner_engine(at.database_url, isolation_level="AUTOCOMMIT").connect() as connection:
-                connection.execute(text(f"drop database if exists {make_url(url).database} with (force)"))
+                connection.execute(text(f"drop database if exists {make_url(url).database}{form}"))
             return
-        except ProgrammingError:
+        except DBAPIError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)

@@ -116,7 +116,7 @@ def test_from_a_silent_device_to_those_who_are_told(floor: Floor) -> None:
     assert (len(floor.receiver.requests), len(floor.sink.mails)) == (1, 1)
 
     floor.poll(utc_now(), {"core-1": 1.0, "core-2": 1.0})
-    floor.evaluate(utc_now() + timedelta(seconds=9))
+    floor.evaluate(utc_now() + timedelta(seconds=11))  # more than one round of the group after the last look
     [alert] = floor.alerts()
     assert alert.state is State.RESOLVED
     assert [request.json()["status"] for request in floor.receiver.wait_for(2)] == ["firing", "resolved"]
