@@ -74,7 +74,7 @@ def _fed(
     before, begun = _cpu_s(process), time.monotonic()
     sender.send_all(bodies, connections=1)  # in order of time, which Prometheus insists on
     wall_s = time.monotonic() - begun
-    time.sleep(SETTLE_S)
+    time.sleep(SETTLE_S)  # what a peer puts off (flushing, merging) counts as its work too
     samples = sum(count for count, _ in bodies)
     return {
         "name": f"peer {peer.program}: {name}",
@@ -130,7 +130,7 @@ def _wait_until_ready(peer: Peer, port: int) -> None:
                 return
         except (OSError, ValueError):
             pass
-        time.sleep(0.2)
+        time.sleep(0.2)  # between two looks whether it has started
     raise RuntimeError(f"{peer.program} did not start")
 
 

@@ -87,7 +87,7 @@ class Sender:
                 due = time.monotonic()
                 if every_s is not None:
                     due = begun + number * every_s
-                    time.sleep(max(0.0, due - time.monotonic()))
+                    time.sleep(max(0.0, due - time.monotonic()))  # the rate that was asked
                 try:
                     self.post(connection, body[1])
                 except (OSError, RuntimeError) as error:

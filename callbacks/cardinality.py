@@ -22,6 +22,7 @@ from app.errors import InvalidInput
 from app.figures.bars import count_bars
 from app.queries import cardinality, ingest
 from app.tsdb.cardinality import LabelValues, MetricSeries
+from app.ui.components.admin import group_heading
 from app.ui.components.chart import chart
 from app.ui.components.marks import bar
 from app.ui.components.states import nothing
@@ -64,7 +65,9 @@ def show(search: str, _version: int, _refresh: int) -> Component:
         ("New in a week", f"{found.week:,}"),
     )
     first = (now - DAYS * DAY).replace(hour=0, minute=0, second=0, microsecond=0)
-    window = Window(int(first.timestamp() * 1000), int(now.timestamp() * 1000))
+    # To the end of today: its bar is as wide as the others.
+    last = first + (DAYS + 1) * DAY
+    window = Window(int(first.timestamp() * 1000), int(last.timestamp() * 1000))
     figure = count_bars(*_by_day(found.new_by_day, first), width_ms=86_400_000, window=window, zone=view.zone)
     parts = [
         html.Dl([part for name, value in facts for part in (html.Dt(name), html.Dd(value))], className="facts"),
@@ -90,7 +93,7 @@ def register(dash_app: Dash) -> None:
 
 
 def _heading(text: str, about: str) -> Component:
-    return html.Div([html.H3(text), html.Span(about, className="t2")], className="admin-group storage-group")
+    return group_heading(text, html.Span(about, className="t2"), class_name="storage-group")
 
 
 def _metrics(metrics: Sequence[MetricSeries], total: int) -> Component:

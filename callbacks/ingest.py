@@ -22,7 +22,7 @@ from app.figures.timeseries import Line, lines
 from app.queries import ingest
 from app.queries.ingest import RefusedTotal, Rejected, RejectedFilter, Usage
 from app.tsdb.dead_letters import DeadLetter
-from app.ui.components.admin import action, confirm, row_actions
+from app.ui.components.admin import action, confirm, group_heading, row_actions
 from app.ui.components.chart import chart
 from app.ui.components.states import nothing
 from app.ui.components.table import Column, table
@@ -86,16 +86,16 @@ def show(search: str, _version: int, _refresh: int) -> Component:
     parts = [_usage(ingest.usage(viewer))]
     if dead:
         parts += [
-            _heading(f"Dead letters: {len(dead):,}", *_all_buttons(viewer, dead)),
+            group_heading(f"Dead letters: {len(dead):,}", *_all_buttons(viewer, dead)),
             _letters(viewer, dead, view.zone),
         ]
     if totals or newest:
         older = f"/admin/ingest{view.query.with_({'before': str(newest[PAGE - 1].id)})}" if len(newest) > PAGE else ""
         parts += [
-            _heading("Refused in the last 24 hours"),
+            group_heading("Refused in the last 24 hours"),
             chart("ingest-course", _course(viewer, now, view.zone), label="Samples refused by reason", height=180),
             _totals(totals, view.zone),
-            _heading("Newest", *_filter(agent)),
+            group_heading("Newest", *_filter(agent)),
             _newest(newest[:PAGE], view.zone),
             *([html.Div(dcc.Link("Older", href=older, className="btn"), className="row admin-older")] if older else []),
         ]
@@ -130,10 +130,6 @@ def run(command: Command) -> Reply:
 def register(dash_app: Dash) -> None:
     """Bind the section."""
     bind(dash_app, NOUN, show=show, run=run)
-
-
-def _heading(text: str, *tools: Component) -> Component:
-    return html.Div([html.H3(text), *tools], className="admin-group")
 
 
 def _usage(usage: Usage) -> Component:

@@ -19,7 +19,7 @@ from app.domain.units import format_value
 from app.errors import InvalidInput
 from app.queries import storage as queries
 from app.tsdb.archive import LENGTH, Archive, ArchiveTotal
-from app.ui.components.admin import action, field, form, pair, row_actions
+from app.ui.components.admin import action, field, form, group_heading, pair, row_actions
 from app.ui.components.attributes import attrs
 from app.ui.components.marks import bar, tag
 from app.ui.components.states import nothing
@@ -76,14 +76,16 @@ def show(search: str, _version: int, _refresh: int) -> Component:
         older = f"/admin/storage{view.query.with_({'before': listed[PAGE - 1].bucket.isoformat()})}"
     change = [action(NOUN, "edit", "Change terms", kind="primary")] if may(viewer, ADMIN, NOUN) else []
     parts = [
-        _heading("How long samples are kept", *change),
+        group_heading("How long samples are kept", *change, class_name="storage-group"),
         _held(found.held, found.days, view.zone),
         html.P(
             "Charts take the finest resolution that still covers their range. A term is counted from now; what is past"
             " it goes within the hour. Raw samples go only when a copy in the archive was read back.",
             className="storage-about t2",
         ),
-        _heading("Archive", html.Span(_total(queries.archive_total(viewer)), className="t2")),
+        group_heading(
+            "Archive", html.Span(_total(queries.archive_total(viewer)), className="t2"), class_name="storage-group"
+        ),
         _archives(viewer, listed[:PAGE], view.zone),
         *([html.Div(dcc.Link("Older", href=older, className="btn"), className="row admin-older")] if older else []),
     ]
@@ -119,10 +121,6 @@ def run(command: Command) -> Reply:
 def register(dash_app: Dash) -> None:
     """Bind the section."""
     bind(dash_app, NOUN, show=show, run=run)
-
-
-def _heading(text: str, *tools: Component) -> Component:
-    return html.Div([html.H3(text), *tools], className="admin-group storage-group")
 
 
 def _held(held: Sequence[Held], days: Mapping[str, int], zone: tzinfo) -> Component:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from dash import html
 from dash.development.base_component import Component
 
 from app.auth.current import current_viewer
@@ -19,4 +18,4 @@ TITLE: Final = "Cardinality"
 @guarded(READ, "cardinality")
 def layout(**_url: str) -> Component:
     """The frame; callbacks/cardinality.py fills it."""
-    return html.Div(admin_frame(current_viewer(), "cardinality"), className="cardinality-page")
+    return admin_frame(current_viewer(), "cardinality", class_name="cardinality-page")

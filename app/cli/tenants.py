@@ -71,7 +71,7 @@ def erase_tenant(name: str, typed: str) -> None:
     wait_s = erasure_actions.quiet_in(erasure_id)
     if wait_s:
         click.echo(f"waiting {wait_s:.0f} s until every process knows that {name} is closed")
-        time.sleep(wait_s)
+        time.sleep(wait_s)  # as the line above tells whoever waits
     done = erasure_actions.carry_out(erasure_id)
     click.echo("what\tbefore\tafter")
     for what, count in sorted(done.before.items()):

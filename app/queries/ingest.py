@@ -126,7 +126,7 @@ def ever(tenant: TenantId) -> list[tuple[str, str, str, int, int]]:
         .order_by(row.agent, row.source, row.reason)
     )
     with tenant_session(tenant) as session:
-        return [(*found,) for found in session.execute(query).tuples()]
+        return [(*found,) for found in session.execute(query)]
 
 
 def usage(viewer: Viewer) -> Usage:

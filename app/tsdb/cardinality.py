@@ -17,8 +17,8 @@ from models.session import tenant_connection
 _NEW: Final = "count(*) filter (where created_at > :day) as day, count(*) filter (where created_at > :week) as week"
 _TOTALS = text(f"select count(*) as series, {_NEW} from series where tenant_id = :tenant")  # noqa: S608  constants
 _METRICS = text(
-    f"select coalesce(labels ->> '__name__', '') as name, count(*) as series, {_NEW} from series"  # noqa: S608
-    " where tenant_id = :tenant group by 1 order by 2 desc, 1 limit :limit"
+    f"select coalesce(labels ->> '__name__', '') as name, count(*) as series, {_NEW}"  # noqa: S608  constants
+    " from series where tenant_id = :tenant group by 1 order by 2 desc, 1 limit :limit"
 )
 # A label's values, the series that carry it, and how many of its values were first seen lately.
 _LABELS = text(

@@ -72,8 +72,8 @@ _ROLLED_UP = text(
     f" first_ts as first, last_ts as last from sample_rollups where {_ROLLED}) found"
 )
 _ARCHIVED = text(
-    f"select {_SUMS} from (select samples, bytes, first_ts as first, last_ts as last from archives"  # noqa: S608
-    " where tenant_id = :tenant and bucket < :before) found"
+    f"select {_SUMS} from (select samples, bytes, first_ts as first, last_ts as last"  # noqa: S608  constants
+    " from archives where tenant_id = :tenant and bucket < :before) found"
 )
 
 

@@ -15,13 +15,12 @@ from app.domain.labels import LONGEST_NAME, LONGEST_VALUE, MOST_LABELS
 from app.domain.samples import TOO_NEW, TOO_OLD, Rejection, Window
 from app.errors import DecodeError, TooLarge
 from ingest.protocols.bounds import NOT_JSON, check_json
+from ingest.protocols.times import EPOCH, FURTHEST_MS, moment_of
 
 PROTOCOL: Final = "events"
 MOST_EVENTS: Final = 20_000
 LONGEST_TEXT: Final = 8_192
 LONGEST_WORD: Final = 256
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-FURTHEST_MS: Final = 9_000_000_000_000
 
 
 class Sent(msgspec.Struct):
@@ -112,13 +111,7 @@ def _check(words: tuple[str, ...], text: str, labels: dict[str, str]) -> None:
 def _time(ts: int | float | str) -> datetime:
     """The moment; raises ValueError."""
     if isinstance(ts, str):
-        try:
-            moment = datetime.fromisoformat(ts)
-        except ValueError:
-            raise ValueError("ts is neither milliseconds nor RFC 3339") from None
-        if moment.tzinfo is None:
-            raise ValueError("ts has no time zone")
-        return moment.astimezone(UTC)
+        return moment_of(ts).astimezone(UTC)
     if not isfinite(ts) or abs(ts) > FURTHEST_MS:
         raise ValueError("ts is not a time in milliseconds")
     return EPOCH + timedelta(milliseconds=ts)

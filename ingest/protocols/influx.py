@@ -18,6 +18,7 @@ from app.domain.samples import Batch, Rejection
 from app.errors import DecodeError
 from ingest.protocols import influx_plain
 from ingest.protocols.bounds import check_keys, check_lines
+from ingest.protocols.times import FURTHEST_MS
 
 PROTOCOL: Final = "influx"
 # Units in a millisecond, or milliseconds in a unit: (multiply by, divide by).
@@ -33,7 +34,6 @@ BOOLEANS: Final = {
     **dict.fromkeys(("t", "T", "true", "True", "TRUE"), 1.0),
     **dict.fromkeys(("f", "F", "false", "False", "FALSE"), 0.0),
 }
-FURTHEST_MS: Final = 9_000_000_000_000
 COMMENT: Final = ord("#")
 
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

@@ -6,7 +6,7 @@ The whole body is read with types first; only a body that has a bad item is read
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from itertools import chain
 from math import isfinite
@@ -19,13 +19,11 @@ from app.domain.labels import METRIC, encode_labels, labels_of
 from app.domain.samples import Batch, Int64s, Rejection
 from app.errors import DecodeError, TooLarge
 from ingest.protocols.bounds import MOST_ITEMS, NOT_JSON, check_json
+from ingest.protocols.times import EPOCH, FURTHEST_MS, moment_of
 
 PROTOCOL: Final = "ingest"
 # Values that JSON has no number for.
 SPECIAL: Final = {"NaN": float("nan"), "+Inf": float("inf"), "Inf": float("inf"), "-Inf": float("-inf")}
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# Times beyond (about the years 1684 and 2255) are a mistake in the unit.
-FURTHEST_MS: Final = 9_000_000_000_000
 # Series of columns whose keys are kept, by the text of their labels: some 400 bytes each.
 KEYS_KEPT: Final = 65_536
 
@@ -237,13 +235,7 @@ def _key(metric: str, labels: dict[str, str]) -> bytes:
 def _time(ts: int | float | str) -> int:
     """Milliseconds since 1970; raises ValueError."""
     if isinstance(ts, str):
-        try:
-            moment = datetime.fromisoformat(ts)
-        except ValueError:
-            raise ValueError("ts is neither milliseconds nor RFC 3339") from None
-        if moment.tzinfo is None:
-            raise ValueError("ts has no time zone")
-        return (moment - EPOCH) // timedelta(milliseconds=1)
+        return (moment_of(ts) - EPOCH) // timedelta(milliseconds=1)
     if not isfinite(ts) or abs(ts) > FURTHEST_MS:
         raise ValueError("ts is not a time in milliseconds")
     return int(ts)

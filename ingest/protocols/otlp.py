@@ -20,6 +20,7 @@ from app.errors import DecodeError, TooLarge
 from ingest.protocols.bounds import NOT_JSON, bounded, check_json, check_samples
 from ingest.protocols.otlp_names import TARGET_INFO, attribute_labels, instance_labels, metric_name, target_labels
 from ingest.protocols.protobuf import BYTES, FIXED64, VARINT, Field, fields, signed
+from ingest.protocols.times import FURTHEST_MS
 
 PROTOCOL: Final = "otlp"
 DELTA: Final = (1, "1", "AGGREGATION_TEMPORALITY_DELTA")
@@ -28,7 +29,6 @@ OUT_OF_RANGE: Final = "the time is out of range"
 MOST_DEPTH: Final = 12
 # Messages of one request: one may be two bytes short and cost a hundred here.
 MOST_MESSAGES: Final = 2_000_000
-FURTHEST_MS: Final = 9_000_000_000_000
 
 Tree = dict[str, Any]
 

@@ -20,7 +20,6 @@ from app.domain.samples import Batch, Float64s, Int64s, Metadata
 from app.errors import DecodeError
 from ingest.protocols.bounds import bounded, check_items
 from ingest.protocols.otlp import (
-    FURTHEST_MS,
     PROTOCOL,
     Columns,
     TreeReader,
@@ -31,6 +30,7 @@ from ingest.protocols.otlp import (
 )
 from ingest.protocols.otlp_names import attribute_labels, instance_labels, metric_name
 from ingest.protocols.protobuf import BYTES, VARINT, Field, fields
+from ingest.protocols.times import FURTHEST_MS
 
 DELTA: Final = 1
 # Tags of NumberDataPoint: start_time, time, as_double, as_int, attributes.

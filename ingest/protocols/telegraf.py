@@ -17,9 +17,9 @@ from app.domain.labels import METRIC, encode_labels, labels_of
 from app.domain.samples import Batch, Rejection
 from app.errors import DecodeError
 from ingest.protocols.bounds import NOT_JSON, check_items, check_json, check_keys, check_samples
+from ingest.protocols.times import FURTHEST_MS
 
 PROTOCOL: Final = "telegraf"
-FURTHEST_MS: Final = 9_000_000_000_000
 # Units in a millisecond; Telegraf writes seconds unless json_timestamp_units says otherwise.
 PER_MS: Final[Mapping[str, float]] = {"s": 1e-3, "ms": 1.0, "us": 1e3, "ns": 1e6}
 # The format does not tell its unit, but times from 1973 to 5138 in one unit are no times of ours in another.

@@ -6,31 +6,17 @@ from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
-from redis import Redis
 
 from app.clock import now_ms, utc_now
 from app.domain.tenancy import Scope
 from app.queries import ingest
 from app.tsdb import tenants
-from ingest import limits, refused
 from models.session import platform_session
 from models.tenants import TenantRow
-from tests.factories.browser import make_server, token_for
+from tests.factories.browser import token_for
 from tests.factories.cast import Cast
 from tests.factories.prompb import snappy, write_request_2
 from tests.ingest.test_routes import V2, WRITTEN, stored
-
-
-@pytest.fixture
-def client(cast: Cast, valkey: Redis) -> FlaskClient:
-    limits._purses.clear()
-    refused.forget()
-    return make_server().test_client()
-
-
-@pytest.fixture
-def sender(cast: Cast) -> dict[str, str]:
-    return token_for(cast.alice, Scope.INGEST)
 
 
 def give(cast: Cast, **budgets: int) -> None:

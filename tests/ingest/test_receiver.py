@@ -10,15 +10,11 @@ import struct
 
 import pytest
 from flask.testing import FlaskClient
-from redis import Redis
 
 from app.clock import now_ms
 from app.domain.labels import Matcher, MatchOp
 from app.domain.samples import STALE
-from app.domain.tenancy import Scope
 from app.tsdb import exemplars
-from ingest import limits, refused
-from tests.factories.browser import make_server, token_for
 from tests.factories.cast import Cast
 from tests.factories.prompb import message, snappy, varint, write_request, write_request_2
 from tests.ingest.test_routes import V1, V2, WRITTEN
@@ -26,18 +22,6 @@ from tests.ingest.test_routes import V1, V2, WRITTEN
 UP = {"__name__": "up", "job": "testjob", "instance": "localhost:9090"}
 NAMELESS = {"job": "testjob", "instance": "localhost:9090"}
 VALUES = (1.0, STALE, math.nan, math.inf, -math.inf)
-
-
-@pytest.fixture
-def client(cast: Cast, valkey: Redis) -> FlaskClient:
-    limits._purses.clear()
-    refused.forget()
-    return make_server().test_client()
-
-
-@pytest.fixture
-def sender(cast: Cast) -> dict[str, str]:
-    return token_for(cast.alice, Scope.INGEST)
 
 
 def counts(answer: object) -> tuple[int, ...]:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import pytest
 import zstandard
 from flask.testing import FlaskClient
-from redis import Redis
 from sqlalchemy import text
 
 from app.clock import now_ms
@@ -17,10 +16,10 @@ from app.domain.labels import Matcher, MatchOp
 from app.domain.tenancy import Scope, TenantId
 from app.tsdb import tenants
 from app.tsdb.reader import Reader
-from ingest import bodies, limits, refused, shards, stream
+from ingest import bodies, limits, shards, stream
 from models.session import platform_session, tenant_connection
 from models.tenants import TenantRow
-from tests.factories.browser import make_server, token_for
+from tests.factories.browser import token_for
 from tests.factories.cast import Cast
 from tests.factories.prompb import message, snappy, write_request, write_request_2
 from workers.drain import Drain
@@ -30,19 +29,6 @@ V1 = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
 V2 = {**V1, "Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request"}
 JSON = {"Content-Type": "application/json"}
 WRITTEN = "X-Prometheus-Remote-Write-{}-Written"
-
-
-@pytest.fixture
-def client(cast: Cast, valkey: Redis) -> FlaskClient:
-    limits._purses.clear()
-    refused.forget()
-    return make_server().test_client()
-
-
-@pytest.fixture
-def sender(cast: Cast) -> dict[str, str]:
-    """The header of a token of acme that may send."""
-    return token_for(cast.alice, Scope.INGEST)
 
 
 def body_of(*, metric: str = "up", ts_ms: int | None = None, value: object = 1) -> bytes:

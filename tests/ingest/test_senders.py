@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
-from redis import Redis
 
 from app.clock import now_ms, utc_now
 from app.domain.alerting.state import State
@@ -16,20 +15,12 @@ from app.domain.tenancy import Scope
 from app.queries import alerts, events, ingest
 from app.queries.alerts import AlertFilter
 from app.tsdb.reader import Reader
-from ingest import limits, refused
-from tests.factories.browser import make_server, token_for
+from tests.factories.browser import token_for
 from tests.factories.cast import Cast
 from tests.ingest.test_routes import stored
 
 JSON = {"Content-Type": "application/json"}
 EVERY = AlertFilter(states=frozenset(State))
-
-
-@pytest.fixture
-def client(cast: Cast, valkey: Redis) -> FlaskClient:
-    limits._purses.clear()
-    refused.forget()
-    return make_server().test_client()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from app.actions.alerts import Outcome
 from app.api import prometheus_form
 from app.api.openapi import Listed, answer, documented, json_body
 from app.api.paging import Page, page_of, requested_page
+from app.api.parameters import moment_parameter
 from app.auth.current import current_viewer
 from app.auth.permissions import guarded
 from app.clock import utc_now
@@ -249,7 +250,7 @@ def _filters(page: Page) -> AlertFilter:
         interface=given.get("interface", ""),
         rule_id=_whole("rule_id"),
         text=given.get("text", ""),
-        since=_moment("since"),
+        since=moment_parameter("since"),
         order="id",
         before_id=page.after,
         limit=page.limit + 1,
@@ -281,16 +282,3 @@ def _whole(name: str) -> int | None:
     if not written.isdecimal() or len(written) > 9:
         raise InvalidInput(name, "must be a whole number")
     return int(written)
-
-
-def _moment(name: str) -> datetime | None:
-    written = request.args.get(name, "")
-    if not written:
-        return None
-    try:
-        moment = datetime.fromisoformat(written)
-    except ValueError:
-        raise InvalidInput(name, "must be a moment such as 2026-11-24T12:00:00Z") from None
-    if moment.tzinfo is None:
-        raise InvalidInput(name, "needs a time zone")
-    return moment

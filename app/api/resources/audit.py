@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from app.api.openapi import Listed, answer, documented
 from app.api.paging import page_of, requested_page
+from app.api.parameters import moment_parameter, text_parameter
 from app.auth.current import current_viewer
 from app.auth.permissions import guarded
 from app.domain.access import AuditEntry, ChainCheck
 from app.domain.tenancy import READ
-from app.errors import InvalidInput
 from app.queries import audit as queries
 
 blueprint = Blueprint("audit", __name__)
@@ -34,12 +32,12 @@ def list_entries() -> Response:
     """A page of entries."""
     page = requested_page("audit")
     wanted = queries.AuditFilter(
-        actor=_text("actor"),
-        noun=_text("noun"),
-        action=_text("action"),
-        object_id=_text("object_id"),
-        since=_time("since"),
-        until=_time("until"),
+        actor=text_parameter("actor"),
+        noun=text_parameter("noun"),
+        action=text_parameter("action"),
+        object_id=text_parameter("object_id"),
+        since=moment_parameter("since"),
+        until=moment_parameter("until"),
     )
     found = queries.entries(current_viewer(), wanted, before=page.after, limit=page.limit + 1)
     return answer(page_of("audit", found, page, lambda entry: entry.id))
@@ -51,23 +49,3 @@ def list_entries() -> Response:
 def verify() -> Response:
     """Whether the log still says what was written."""
     return answer(queries.verify(current_viewer()))
-
-
-def _text(name: str) -> str:
-    value = request.args.get(name, "")
-    if "\0" in value or len(value) > 300:
-        raise InvalidInput(name, "is not such a value")
-    return value
-
-
-def _time(name: str) -> datetime | None:
-    value = request.args.get(name)
-    if not value:
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise InvalidInput(name, "must be a time as in RFC 3339") from None
-    if moment.tzinfo is None:
-        raise InvalidInput(name, "needs its zone (Z or +01:00)")
-    return moment

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from app.actions import dead_letters as actions
 from app.api.openapi import Listed, answer, documented
 from app.api.paging import page_of, requested_page
+from app.api.parameters import text_parameter
 from app.auth.current import current_viewer
 from app.auth.permissions import guarded
 from app.clock import utc_now
@@ -30,7 +31,7 @@ HOURS = {"hours": "of the last so many hours; 24 if left out, at most 720"}
 def list_rejected() -> Response:
     """A page of refusals; the newest thousand of a tenant are kept."""
     page = requested_page("rejected")
-    wanted = queries.RejectedFilter(agent=_text("agent"), source=_text("source"))
+    wanted = queries.RejectedFilter(agent=text_parameter("agent"), source=text_parameter("source"))
     found = queries.rejected(current_viewer(), wanted, before=page.after, limit=page.limit + 1)
     return answer(page_of("rejected", found, page, lambda each: each.id))
 
@@ -82,10 +83,3 @@ def _hours() -> timedelta:
     if not written.isdecimal() or not 1 <= int(written[:9]) <= queries.LONGEST // timedelta(hours=1):
         raise InvalidInput("hours", "must be a whole number from 1 to 720")
     return timedelta(hours=int(written))
-
-
-def _text(name: str) -> str:
-    value = request.args.get(name, "")
-    if "\0" in value or len(value) > 300:
-        raise InvalidInput(name, "is not such a value")
-    return value

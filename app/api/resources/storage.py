@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from app.actions import storage as actions
 from app.api.openapi import Listed, answer, documented, json_body
 from app.api.paging import page_of, requested_page
+from app.api.parameters import moment_parameter
 from app.auth.current import current_viewer
 from app.auth.permissions import guarded
 from app.domain.tenancy import ADMIN, READ
@@ -69,7 +70,7 @@ def list_archives() -> Response:
     """A page of archives, six hours each."""
     page = requested_page("archives")
     after = datetime.fromisoformat(page.after) if page.after else None
-    start, end = _moment("start") or EVER, _moment("end") or FAR
+    start, end = moment_parameter("start") or EVER, moment_parameter("end") or FAR
     found = queries.archives(current_viewer(), start=start, end=end, after=after, limit=page.limit + 1)
     return answer(page_of("archives", found, page, lambda each: each.bucket.isoformat()))
 
@@ -84,16 +85,3 @@ def restore() -> Response:
         raise InvalidInput("start", "must be a time with its zone")
     found = actions.ask_restore(current_viewer(), start=body.start, end=body.end, days=body.days)
     return answer({"items": found, "next": None}, 202)
-
-
-def _moment(name: str) -> datetime | None:
-    text = request.args.get(name, "")
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput(name, "must be a time of RFC 3339") from None
-    if moment.tzinfo is None:
-        raise InvalidInput(name, "must be a time with its zone")
-    return moment

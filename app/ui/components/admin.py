@@ -83,7 +83,9 @@ def sections_of(viewer: Viewer) -> list[Section]:
     return [section for section in SECTIONS if may(viewer, section.verb, section.noun)]
 
 
-def admin_frame(viewer: Viewer, noun: str, *, tools: Sequence[Component] = (), can_make: bool = True) -> Component:
+def admin_frame(
+    viewer: Viewer, noun: str, *, tools: Sequence[Component] = (), can_make: bool = True, class_name: str = ""
+) -> Component:
     """The page of one section; its list and dialog are filled by callback."""
     section = BY_NOUN[noun]
     tabs = [
@@ -114,8 +116,13 @@ def admin_frame(viewer: Viewer, noun: str, *, tools: Sequence[Component] = (), c
             dcc.Store(id=command_id(noun)),
             dcc.Store(id=version_id(noun), data=0),
         ],
-        className="page admin",
+        className=f"page admin {class_name}".rstrip(),
     )
+
+
+def group_heading(text: str, *beside: Component, class_name: str = "") -> Component:
+    """The heading of one part of a section's list, and what stands beside it."""
+    return html.Div([html.H3(text), *beside], className=f"admin-group {class_name}".rstrip())
 
 
 def action(
