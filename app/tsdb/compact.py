@@ -21,8 +21,9 @@ from app.tsdb.raw import Raw
 from app.tsdb.rollups import Cells
 from models.session import tenant_connection
 
-# How long after its end a bucket still waits for samples that are only a little late.
-GRACE_MS: Final = 10 * 60_000
+# How long after its end a bucket stays as hot rows. What is asked of all series is asked of the last hours: hot rows
+# answer it from the minutes that are wanted, a block must be opened whole.
+GRACE_MS: Final = 3 * 3_600_000
 # A bucket that is still being filled waits, but not for ever.
 QUIET_MS: Final = 5 * 60_000
 MOST_PATIENCE_MS: Final = 60 * 60_000
