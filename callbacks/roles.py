@@ -31,7 +31,7 @@ def show(_search: str, _version: int, _refresh: int) -> Component:
             [html.Span(role.name, className="mono"), " ", tag("built-in") if role.is_builtin else ""],
             role.title,
             str(role.members),
-            html.Span(_summary(role), className="t2"),
+            html.Div(_summary(role), className="t2 role-summary", title=_summary(role)),
             row_actions(
                 *(
                     [action("roles", "edit", "Edit", id=role.name, label=f"Edit role {role.name}")]
@@ -87,8 +87,7 @@ def _summary(role: RoleTable) -> str:
         if held:
             strongest.setdefault(held[-1], []).append(WORDS.get(noun, noun))
     parts = [f"{verb} {', '.join(nouns)}" for verb, nouns in strongest.items()]
-    text = "; ".join(parts)
-    return text if len(text) <= 110 else text[:107] + "…"
+    return "; ".join(parts)
 
 
 def _form(role: RoleTable | None) -> Component:
