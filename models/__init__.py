@@ -1,5 +1,16 @@
 """Tables. All are declared together: a foreign key must find its table whichever one a process asks for first."""
 
-from models import access, alerting, archives, audit, blocks, events, inventory, samples, tenants
+from models import access, alerting, anomalies, archives, audit, blocks, events, inventory, samples, tenants
 
-__all__ = ["access", "alerting", "archives", "audit", "blocks", "events", "inventory", "samples", "tenants"]
+__all__ = [
+    "access",
+    "alerting",
+    "anomalies",
+    "archives",
+    "audit",
+    "blocks",
+    "events",
+    "inventory",
+    "samples",
+    "tenants",
+]

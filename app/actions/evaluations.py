@@ -147,7 +147,7 @@ def _claim(tenant: TenantId, group_id: int, at: datetime, now: datetime) -> _Cla
             return Outcome.TAKEN
         rows = session.scalars(
             select(RuleRow)
-            .where(RuleRow.group_id == group_id, RuleRow.is_enabled)
+            .where(RuleRow.group_id == group_id, RuleRow.is_enabled, RuleRow.kind == "promql")
             .order_by(RuleRow.position, RuleRow.id)
         )
         return _Claim(group_id, at, now, tuple((row.id, rule_of(row)) for row in rows))
