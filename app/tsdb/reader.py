@@ -8,12 +8,12 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from app.clock import now_ms
-from app.domain.labels import Labels, Matcher, value_of
+from app.domain.labels import METRIC, Labels, Matcher, value_of
 from app.domain.samples import Metadata
 from app.domain.tenancy import TenantId
 from app.promql.rollups import RollupBlock
 from app.promql.select import SeriesBlock
-from app.tsdb import blocks, raw, rolled, rollups
+from app.tsdb import blocks, derived, raw, rolled, rollups
 from app.tsdb.blocks import moment
 from app.tsdb.selection import select_series
 from models.session import tenant_connection
@@ -51,6 +51,8 @@ class Reader:
     def select(self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int) -> list[SeriesBlock]:
         """The series that satisfy all matchers, with their samples at start_ms <= ts <= end_ms."""
         with tenant_connection(self.tenant, read_only=True) as connection:
+            if derived.name_in(matchers):
+                return derived.select(connection, self.tenant, matchers, start_ms=start_ms, end_ms=end_ms)
             groups = select_series(connection, self.tenant, matchers)
             found = raw.fetch(connection, self.tenant, groups, start_ms=start_ms, end_ms=end_ms) if groups else {}
             coarse: list[SeriesBlock] = []
@@ -74,7 +76,7 @@ class Reader:
         """
         tier = rolled.tier_for(unit_ms)
         is_short = end_ms - start_ms < rolled.LEAST_MS
-        if tier is None or (is_short and start_ms > now_ms() - rolled.LEAST_MS):
+        if tier is None or derived.name_in(matchers) or (is_short and start_ms > now_ms() - rolled.LEAST_MS):
             return None
         with tenant_connection(self.tenant, read_only=True) as connection:
             groups = select_series(connection, self.tenant, matchers)
@@ -89,6 +91,10 @@ class Reader:
         found: set[Labels] = set()
         with tenant_connection(self.tenant, read_only=True) as connection:
             for matchers in matcher_sets:
+                if derived.name_in(matchers):
+                    for block in derived.select(connection, self.tenant, matchers, start_ms=start_ms, end_ms=end_ms):
+                        found.update(block.labels)
+                    continue
                 groups = select_series(connection, self.tenant, matchers)
                 alive = self._alive(connection, [group.group_id for group in groups], start_ms, end_ms)
                 for group in groups:
@@ -112,7 +118,9 @@ class Reader:
             series = self.series(matcher_sets, start_ms=start_ms, end_ms=end_ms)
             return sorted({value for labels in series if (value := value_of(labels, name))})
         with tenant_connection(self.tenant, read_only=True) as connection:
-            return list(connection.scalars(_VALUES, {"name": name, **self._range(start_ms, end_ms)}))
+            values = list(connection.scalars(_VALUES, {"name": name, **self._range(start_ms, end_ms)}))
+            more = derived.metric_names(connection, self.tenant) if name == METRIC else []
+            return sorted({*values, *more}) if more else values
 
     def metadata(self, metric: str = "") -> list[Metadata]:
         """What senders said about one metric, or about all."""
