@@ -1,0 +1,88 @@
+"""When is it full: chances and dates from daily figures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app.domain.forecast.capacity import HORIZON_DAYS, LEAST_DAYS, fan, missing_days, outlooks
+from app.domain.samples import Float64s
+
+DAYS = 180
+
+
+def growing(*per_day: float, start: float = 50.0, noise: float = 1.0, seed: int = 3) -> Float64s:
+    """Daily figures with a week and noise, one row for each growth in points a day."""
+    rng = np.random.default_rng(seed)
+    days = np.arange(DAYS)
+    week = 3 * np.sin(2 * np.pi * days / 7)
+    return np.array([start + rate * days + week + rng.normal(0, noise, DAYS) for rate in per_day])
+
+
+def test_a_link_that_grows_steadily_is_full_when_its_line_says_so() -> None:
+    [outlook] = outlooks(growing(0.15), 90.0)  # 76.9 today, 90 after some 87 days
+    assert outlook.d10 is not None
+    assert outlook.d90 is not None
+    assert outlook.d10 < 87 < outlook.d90
+    assert outlook.p30 < 0.05
+    assert outlook.p180 > 0.95
+    assert outlook.per_week == pytest.approx(7 * 0.15, abs=0.15)
+
+
+def test_a_link_that_does_not_grow_has_no_date() -> None:
+    [outlook] = outlooks(growing(0.0), 90.0)
+    assert outlook.d90 is None
+    assert outlook.p180 < 0.05
+
+
+def test_a_link_over_its_threshold_is_full_now() -> None:
+    [outlook] = outlooks(growing(0.0, start=97.0), 90.0)
+    assert (outlook.p30, outlook.d10, outlook.d90) == (1.0, 0.0, 0.0)
+
+
+def test_chances_and_quantiles_are_in_order() -> None:
+    for outlook in outlooks(growing(0.0, 0.05, 0.1, 0.2, 0.3, noise=2.5), 90.0):
+        assert outlook.p30 <= outlook.p90 <= outlook.p180
+        dates = [outlook.d025, outlook.d10, outlook.d50, outlook.d90, outlook.d975]
+        days = [float("inf") if date is None else date for date in dates]
+        assert days == sorted(days)
+
+
+def test_twice_the_growth_is_full_earlier() -> None:
+    [usual], [doubled] = outlooks(growing(0.1), 90.0), outlooks(growing(0.1), 90.0, growth=2.0)
+    assert usual.d50 is not None
+    assert doubled.d50 is not None
+    assert doubled.d50 < usual.d50
+
+
+def test_the_same_question_has_the_same_answer() -> None:
+    assert outlooks(growing(0.1), 90.0) == outlooks(growing(0.1), 90.0)
+
+
+def test_units_do_not_matter() -> None:
+    [percent], [bits] = outlooks(growing(0.1), 90.0), outlooks(growing(0.1) * 1e7, 9e8)
+    assert bits.d50 == percent.d50
+    assert bits.per_week == pytest.approx(percent.per_week * 1e7)
+
+
+def test_days_without_a_figure_are_bridged() -> None:
+    daily = growing(0.15)
+    daily[0, 40:60] = np.nan
+    daily[0, -2:] = np.nan
+    [outlook] = outlooks(daily, 90.0)
+    assert outlook.d50 == pytest.approx(87, abs=25)
+
+
+def test_too_few_days_are_refused() -> None:
+    assert missing_days(np.array([1.0, np.nan, 2.0])) == LEAST_DAYS - 2
+    with pytest.raises(ValueError, match="30 days"):
+        outlooks(growing(0.1)[:, :20], 90.0)
+
+
+def test_a_fan_opens_around_its_middle() -> None:
+    opened = fan(growing(0.1)[0])
+    assert opened.middle.shape == (HORIZON_DAYS,)
+    assert (opened.low90 <= opened.low50).all()
+    assert (opened.high50 <= opened.high90).all()
+    width = opened.high90 - opened.low90
+    assert width[-1] > 2 * width[0]
