@@ -31,6 +31,13 @@ JOB_SECONDS = Histogram("watchfloor_job_seconds", "Time of a job.", ["job"], buc
 JOB_WAIT_SECONDS = Histogram("watchfloor_job_wait_seconds", "Time a job waited.", ["queue"], buckets=SECONDS)
 POLLS = Counter("watchfloor_polls_total", "Polls of devices, by how they ended.", ["outcome"])
 EVALUATIONS = Counter("watchfloor_evaluations_total", "Rounds of rule groups, by how they ended.", ["outcome"])
+POINTS_SCORED = Counter("watchfloor_points_scored_total", "Samples that detection has scored.")
+DETECTION_SECONDS = Histogram("watchfloor_detection_seconds", "How long a tenant's cycle of detection took.")
+DETECTION_LAG = Gauge(
+    "watchfloor_detection_lag_seconds",
+    "How far behind detection was at its last cycle.",
+    multiprocess_mode="mostrecent",
+)
 RULE_FAILURES = Counter("watchfloor_rule_failures_total", "Rules whose query failed.")
 TRANSITIONS = Counter("watchfloor_alert_transitions_total", "Alerts that changed their state, by why.", ["reason"])
 DELIVERIES = Counter("watchfloor_deliveries_total", "Messages sent, by kind and outcome.", ["kind", "outcome"])

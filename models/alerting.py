@@ -48,7 +48,7 @@ class RuleRow(Base):
     labels: Mapped[Document]
     annotations: Mapped[Document]
     is_enabled: Mapped[bool] = mapped_column(server_default="true")
-    kind: Mapped[str] = mapped_column(server_default="promql")  # promql | anomaly: evaluated by detection
+    kind: Mapped[str] = mapped_column(server_default="promql")  # promql | anomaly: stepped by detection
     criteria: Mapped[Document]  # of the other kinds: what they need beside the series that `expr` selects
     health: Mapped[str] = mapped_column(server_default="unknown")  # ok | error | unknown
     last_error: Mapped[str] = mapped_column(server_default="")

@@ -14,6 +14,7 @@ from app.actions.outbox import plan
 from app.actions.transitions import Change, News, add_events, event_of, tell
 from app.auth.permissions import require
 from app.clock import utc_now
+from app.domain.alerting import anomaly_rules
 from app.domain.alerting.rulefile import RuleFile, check_rule, parse_rule_file
 from app.domain.alerting.rules import AlertEvent, Rule, RuleGroup
 from app.domain.alerting.starter import STARTER_PACK
@@ -28,6 +29,7 @@ from models.session import tenant_session
 SHORTEST_INTERVAL_S: Final = 1
 LONGEST_INTERVAL_S: Final = 86_400
 NEW_INTERVAL_S: Final = 15
+ANOMALY_INTERVAL_S: Final = 60
 MOST_RULES: Final = 1000
 
 
@@ -147,6 +149,7 @@ def install_starter_pack(tenant: TenantId) -> None:
         for group in STARTER_PACK:
             if _group_named(session, group.name) is None:
                 _insert_group(session, tenant, group)
+        _install_anomaly_rules(session, tenant)
 
 
 def _check_group(group: RuleGroup) -> None:
@@ -210,6 +213,15 @@ def _insert_rule(session: Session, tenant: TenantId, group_id: int, rule: Rule, 
     session.add(row)
     session.flush()
     return row
+
+
+def _install_anomaly_rules(session: Session, tenant: TenantId) -> None:
+    if _group_named(session, anomaly_rules.GROUP) is not None:
+        return
+    group = _insert_group(session, tenant, RuleGroup(anomaly_rules.GROUP, ANOMALY_INTERVAL_S, ()))
+    for position, (rule, criteria) in enumerate(anomaly_rules.STARTER_RULES):
+        row = _insert_rule(session, tenant, group.id, rule, position=position)
+        row.kind, row.criteria = anomaly_rules.KIND, anomaly_rules.document_of(criteria)
 
 
 def _fill(row: RuleRow, rule: Rule) -> None:

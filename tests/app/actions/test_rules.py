@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from app.actions import rules
 from app.clock import utc_now
+from app.domain.alerting import anomaly_rules
 from app.domain.alerting.alert import Severity
 from app.domain.alerting.rules import Rule, RuleGroup
 from app.domain.alerting.starter import STARTER_PACK
@@ -47,7 +48,7 @@ def test_the_starter_pack_is_installed_once(cast: Cast) -> None:
     found = queries.groups(cast.alice)
     assert {group.name: tuple(item.rule for item in group.rules) for group in found} == {
         group.name: group.rules for group in STARTER_PACK
-    }
+    } | {anomaly_rules.GROUP: tuple(rule for rule, _ in anomaly_rules.STARTER_RULES)}
     assert queries.groups(cast.charlie) == []
 
 

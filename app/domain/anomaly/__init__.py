@@ -1,0 +1,1 @@
+"""Which points are unusual: detectors, their one scale, and what people ask of an anomaly."""
