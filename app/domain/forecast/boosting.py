@@ -34,7 +34,7 @@ class GlobalModel:
 
     @classmethod
     def fit(
-        cls, history: Float64s, *, horizon: int, season: int, origins: int = 8, hold_back: int = 0, seed: int = 4
+        cls, history: Float64s, *, horizon: int, season: int, origins: int = 14, hold_back: int = 0, seed: int = 4
     ) -> Self:
         """Fit on `origins` past origins of each series of (n, t), the newest `hold_back` values unseen.
 
