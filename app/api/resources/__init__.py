@@ -11,6 +11,7 @@ from flask import Blueprint
 from app.api.resources import (
     account,
     alerts,
+    anomalies,
     audit,
     cardinality,
     channels,
@@ -32,6 +33,7 @@ from app.api.resources import (
 BLUEPRINTS: tuple[Blueprint, ...] = (
     account.blueprint,
     alerts.blueprint,
+    anomalies.blueprint,
     audit.blueprint,
     cardinality.blueprint,
     channels.blueprint,
