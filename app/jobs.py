@@ -23,6 +23,8 @@ class Job:
 
 
 COMPACT: Final = Job("workers.compact.compact", "default", 300)
+DETECT: Final = Job("workers.detect.detect", "ml", 300)
+SCORE: Final = Job("workers.detect.score", "ml", 60)
 DRAIN: Final = Job("workers.drain.drain", "ingest", 120)
 EVALUATE: Final = Job("workers.evaluate.evaluate_group", "rules", 60)
 EXPIRE: Final = Job("workers.expire.expire", "rules", 60)
@@ -34,7 +36,21 @@ RETAIN: Final = Job("workers.retain.retain", "default", 3000)
 RESTORE: Final = Job("workers.restore.restore", "default", 600)
 SWEEP: Final = Job("workers.sweep.sweep", "default", 60)
 
-JOBS: Final = (DRAIN, EVALUATE, DELIVER, DISCOVER, RETAIN, SWEEP, EXPIRE, FORGET, ERASE, RESTORE, COMPACT)
+JOBS: Final = (
+    DRAIN,
+    EVALUATE,
+    DELIVER,
+    DISCOVER,
+    RETAIN,
+    SWEEP,
+    EXPIRE,
+    FORGET,
+    ERASE,
+    RESTORE,
+    COMPACT,
+    DETECT,
+    SCORE,
+)
 
 
 def enqueue(job: Job, **ids: int | str) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app import clock, jobs
 from app.actions import evaluations, notifications, received_alerts
+from app.queries.devices import all_tenants
 from app.runtime.process import close_process, open_process, run_until_stopped
 from app.settings import Settings
 from app.valkey import valkey
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 TICK_S = 0.2
 LEASE = "schedule:leader"
 LEASE_MS = 5_000
+DETECT_EACH_S: Final = 60.0
 # An entry that nobody works off is not queued again and again.
 MOST_WAITING = 200
 _RENEW: Final = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end"
@@ -69,11 +71,19 @@ def expire_due_alerts() -> int:
     return received_alerts.enqueue_expired(clock.utc_now())
 
 
+def detect_everywhere() -> None:
+    """Queue the detection of every tenant that is not queued yet."""
+    for tenant in all_tenants():
+        if valkey().set(f"detect:queued:{tenant}", 1, nx=True, ex=round(DETECT_EACH_S) - 5):
+            jobs.enqueue(jobs.DETECT, tenant=tenant)
+
+
 SCHEDULE: Final[Sequence[Timed]] = (
     Timed("evaluate", 1, evaluate_due_groups),
     Timed("deliver", 2, deliver_due_messages),
     Timed("expire", 5, expire_due_alerts),
     Timed("sweep", 2, queue_once(jobs.SWEEP)),
+    Timed("detect", DETECT_EACH_S, detect_everywhere),
     Timed("compact", 300, queue_once(jobs.COMPACT)),
     Timed("retain", 3600, queue_once(jobs.RETAIN)),
     Timed("forget", 3600, queue_once(jobs.FORGET)),

@@ -31,7 +31,9 @@ WORKER_QUEUES = {
     "worker-ingest": ("ingest",),
     "worker-rules": ("rules",),
     "worker-notify": ("notify",),
-    "worker-default": ("default", "reports", "ml"),
+    "worker-default": ("default", "reports"),
+    # Detection keeps its states in memory, and forecasts and training take long.
+    "worker-ml": ("ml",),
 }
 
 

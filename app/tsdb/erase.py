@@ -20,7 +20,11 @@ from models.session import platform_session
 # What Valkey remembers of a tenant.
 KEYS: Final = (
     "alerts:expire:{tenant}",
+    "detect:queued:{tenant}",
     "ingest:answer:{tenant}:*",
+    "lease:detect:{tenant}",
+    "ml:*:{tenant}",
+    "ml:*:{tenant}:*",
     "notify:queued:{tenant}:*",
     "quota:series:{tenant}",
     "quota:{tenant}",

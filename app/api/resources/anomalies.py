@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from flask import Blueprint, Response, request
 
-from app.api.openapi import Listed, answer, documented
+from app import jobs
+from app.actions import inference
+from app.api.openapi import Listed, answer, documented, json_body
 from app.api.paging import page_of, requested_page
 from app.api.parameters import moment_parameter, text_parameter
 from app.auth.current import current_viewer
 from app.auth.permissions import guarded
 from app.domain.anomaly.found import Anomaly
+from app.domain.anomaly.question import MOST_POINTS, MOST_SERIES, Column, ScoredColumn, ScoreQuestion
 from app.domain.tenancy import READ
 from app.errors import InvalidInput
+from app.promql.parse import parse_selector
 from app.queries import anomalies as queries
 
 blueprint = Blueprint("anomalies", __name__)
+
+
+class ScoreIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Columns `{"labels", "ts" (ms), "values"}`, or a selector with start and end (RFC 3339)."""
+
+    series: list[Column] = []
+    selector: str = ""
+    start: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    end: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
+class ScoresOut(msgspec.Struct):
+    """The scored series, in the order in which they came."""
+
+    series: list[ScoredColumn]
+
 
 FILTERS = {
     "metric": "only of this metric",
@@ -53,6 +74,35 @@ def list_anomalies() -> Response:
 def get_anomaly(anomaly_id: int) -> Response:
     """One anomaly."""
     return answer(queries.anomaly(current_viewer(), anomaly_id))
+
+
+@blueprint.post("/api/v1/anomalies/score")
+@documented("Score stored series, or given values", body=ScoreIn, answer=ScoresOut)
+@guarded(READ, "anomalies")
+def score() -> Response:
+    """Each point scored by those before it, as detection does; an ml worker computes it."""
+    asked = msgspec.json.encode(_question(json_body(ScoreIn)))
+    found = msgspec.json.decode(inference.ask(current_viewer(), "anomalies", jobs.SCORE, asked))
+    if "error" in found:
+        raise InvalidInput("selector", found["error"])
+    return answer(found)
+
+
+def _question(body: ScoreIn) -> ScoreQuestion:
+    """What is asked; raises InvalidInput that names the field."""
+    if bool(body.series) == bool(body.selector):
+        raise InvalidInput("series", "give either `series` or a `selector`")
+    if len(body.series) > MOST_SERIES or sum(len(its.ts) for its in body.series) > MOST_POINTS:
+        raise InvalidInput("series", f"at most {MOST_SERIES} series and {MOST_POINTS} points")
+    if any(len(its.ts) != len(its.values) or its.ts != sorted(its.ts) for its in body.series):
+        raise InvalidInput("series", "each needs as many values as times, and times in order")
+    if not body.selector:
+        return ScoreQuestion(body.series)
+    parse_selector(body.selector)
+    if body.start is None or body.end is None or body.start >= body.end:
+        raise InvalidInput("start", "a selector needs `start` and `end`, in this order")
+    start_ms, end_ms = (round(moment.timestamp() * 1000) for moment in (body.start, body.end))
+    return ScoreQuestion(selector=body.selector, start_ms=start_ms, end_ms=end_ms)
 
 
 def _least_score() -> float:

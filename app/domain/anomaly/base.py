@@ -1,7 +1,7 @@
 """What every detector answers: scores on one scale, which view of the series fired, and what was expected.
 
-Raw is the detector's own novelty in [0, 1]. The online scale divides it by the balanced threshold (profiles.py), so that
-1.0 is the boundary. Imports numpy only: queries and pages use these types.
+Raw is the detector's own novelty in [0, 1]. The online scale divides it by the balanced threshold (profiles.py), so
+that 1.0 is the boundary. Imports numpy only: queries and pages use these types.
 """
 
 from __future__ import annotations

@@ -1,0 +1,61 @@
+"""Asking the ml workers and waiting for their answer: the web computes no model itself.
+
+The question and the answer pass through Valkey for a minute; the job carries ids alone.
+"""
+
+from __future__ import annotations
+
+from secrets import token_hex
+from typing import Final
+
+from app import jobs
+from app.auth.permissions import require
+from app.domain.tenancy import READ, TenantId, Viewer
+from app.errors import Overloaded, Unavailable
+from app.valkey import valkey
+
+ASKED: Final = "ml:asked:{tenant}:{question}"
+ANSWERED: Final = "ml:answered:{tenant}:{question}"
+OPEN: Final = "ml:open:{tenant}"
+KEPT_S: Final = 60
+# Below the time limit of our connections to Valkey.
+WAIT_S: Final = 8
+MOST_OPEN: Final = 2
+RETRY_AFTER_S: Final = 5
+
+
+def ask(viewer: Viewer, noun: str, job: jobs.Job, question: bytes, *, wait_s: int = WAIT_S) -> bytes:
+    """Have `job` answer a question; it calls question_of() and answer_with().
+
+    Raises Unavailable when there is no answer in time, Overloaded when the tenant has asked too much at once.
+    """
+    require(viewer, READ, noun)
+    names = {"tenant": viewer.tenant, "question": token_hex(8)}
+    count = OPEN.format(**names)
+    if valkey().incr(count) > MOST_OPEN:
+        valkey().decr(count)
+        raise Overloaded("Other questions of this tenant are being answered.", retry_after_s=RETRY_AFTER_S)
+    valkey().expire(count, KEPT_S)
+    try:
+        valkey().set(ASKED.format(**names), question, ex=KEPT_S)
+        jobs.enqueue(job, **names)
+        found = valkey().blpop([ANSWERED.format(**names)], timeout=wait_s)
+        if not isinstance(found, list | tuple):
+            raise Unavailable("the ml worker", retry_after_s=RETRY_AFTER_S)
+        return bytes(found[1])
+    finally:
+        valkey().delete(ASKED.format(**names))
+        valkey().decr(count)
+
+
+def question_of(tenant: TenantId, question: str) -> bytes | None:
+    """What was asked; None when nobody waits any more."""
+    found = valkey().getdel(ASKED.format(tenant=tenant, question=question))
+    return found if isinstance(found, bytes) else None
+
+
+def answer_with(tenant: TenantId, question: str, answer: bytes) -> None:
+    """Hand the answer to who waits for it."""
+    name = ANSWERED.format(tenant=tenant, question=question)
+    valkey().rpush(name, answer)
+    valkey().expire(name, KEPT_S)

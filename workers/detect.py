@@ -1,0 +1,93 @@
+"""The job that scores what came into one tenant's store and raises alerts; its worker remembers the detectors' states.
+
+One worker at a time holds a tenant (a lease in Valkey). Another one that takes it over loads the last check-point and
+replays what came since; what this process knew is void then, which the store tells it (Overtaken).
+"""
+
+from __future__ import annotations
+
+import logging
+from secrets import token_hex
+from typing import Final
+
+import msgspec
+from app.domain.anomaly.novelty import Novelty
+
+from app import clock, jobs, selfmetrics
+from app.actions import anomalies, inference
+from app.domain.anomaly.memory import Memory
+from app.domain.anomaly.question import ScoredColumn, ScoreQuestion
+from app.domain.tenancy import TenantId
+from app.errors import WatchfloorError
+from app.queries import scoring
+from app.tsdb.detector_states import Overtaken
+from app.tsdb.scores import KEPT_DAYS
+from app.valkey import valkey
+
+log = logging.getLogger(__name__)
+
+BUDGET_S: Final = 40.0
+LEASE: Final = "lease:detect:{tenant}"
+LEASE_MS: Final = 90_000
+DAY_MS: Final = 86_400_000
+_RELEASE: Final = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
+
+_memories: dict[TenantId, Memory] = {}
+
+
+def detect(*, tenant: int) -> None:
+    """Job: one cycle of a tenant; queues itself again, behind other tenants, while there is more to score."""
+    token, lease = token_hex(8), LEASE.format(tenant=tenant)
+    if not valkey().set(lease, token, nx=True, px=LEASE_MS):
+        return
+    try:
+        is_done = run(TenantId(tenant))
+    finally:
+        valkey().eval(_RELEASE, 1, lease, token)
+    if not is_done:
+        jobs.enqueue(jobs.DETECT, tenant=tenant)
+
+
+def run(tenant: TenantId) -> bool:
+    """Score and raise; answers whether nothing is left."""
+    began_s, now_ms = clock.monotonic_s(), clock.now_ms()
+    memory = _memories.setdefault(tenant, Memory(Novelty))
+    try:
+        cycle = anomalies.score_new_points(tenant, memory, now_ms=now_ms, budget_s=BUDGET_S)
+    except Overtaken:
+        log.info("another worker scored this tenant; starting from its check-point", extra={"tenant": tenant})
+        del _memories[tenant]
+        return False
+    except BaseException:
+        # What was scored and not stored is in the states: they begin anew from the store.
+        _memories.pop(tenant, None)
+        raise
+    firing = anomalies.raise_alerts(tenant, now=clock.utc_now())
+    anomalies.forget_scores(tenant, before_ms=now_ms - KEPT_DAYS * DAY_MS)
+    took_s = clock.monotonic_s() - began_s
+    selfmetrics.DETECTION_SECONDS.observe(took_s)
+    selfmetrics.DETECTION_LAG.set(cycle.lag_s)
+    facts = {"tenant": tenant, "points": cycle.points, "series": cycle.series, "seconds": round(took_s, 2)}
+    log.info("scored", extra=facts | {"anomalies": cycle.anomalies, "firing": firing, "all": cycle.is_done})
+    return cycle.is_done
+
+
+def score(*, tenant: int, question: str) -> None:
+    """Job: answer a question for scores; of a fault the caller is told what it was."""
+    asked = inference.question_of(TenantId(tenant), question)
+    if asked is None:
+        return
+    try:
+        wanted = msgspec.json.decode(asked, type=ScoreQuestion)
+        found = _scores(TenantId(tenant), wanted)
+    except WatchfloorError as error:
+        answer = msgspec.json.encode({"error": str(error)})
+    else:
+        answer = msgspec.json.encode({"series": found})
+    inference.answer_with(TenantId(tenant), question, answer)
+
+
+def _scores(tenant: TenantId, wanted: ScoreQuestion) -> list[ScoredColumn]:
+    if wanted.series:
+        return scoring.score_values(Novelty, wanted.series)
+    return scoring.score_stored(tenant, Novelty, wanted.selector, start_ms=wanted.start_ms, end_ms=wanted.end_ms)
