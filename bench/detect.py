@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from app.domain.anomaly.novelty import Novelty
 from redis import Redis
 from sqlalchemy import text
 
@@ -21,6 +20,7 @@ from app import clock
 from app.actions import anomalies
 from app.actions.rules import install_starter_pack
 from app.domain.anomaly.memory import Memory
+from app.domain.anomaly.novelty import Novelty
 from app.domain.labels import encode_labels, labels_of
 from app.domain.tenancy import TenantId
 from app.tsdb import writer

@@ -11,11 +11,11 @@ from secrets import token_hex
 from typing import Final
 
 import msgspec
-from app.domain.anomaly.novelty import Novelty
 
 from app import clock, jobs, selfmetrics
 from app.actions import anomalies, inference
 from app.domain.anomaly.memory import Memory
+from app.domain.anomaly.novelty import Novelty
 from app.domain.anomaly.question import ScoredColumn, ScoreQuestion
 from app.domain.tenancy import TenantId
 from app.errors import WatchfloorError
@@ -51,17 +51,14 @@ def detect(*, tenant: int) -> None:
 def run(tenant: TenantId) -> bool:
     """Score and raise; answers whether nothing is left."""
     began_s, now_ms = clock.monotonic_s(), clock.now_ms()
-    memory = _memories.setdefault(tenant, Memory(Novelty))
+    # A cycle that fails leaves what was scored and not stored in the states: they begin anew from the store then.
+    memory = _memories.pop(tenant, None) or Memory(Novelty)
     try:
         cycle = anomalies.score_new_points(tenant, memory, now_ms=now_ms, budget_s=BUDGET_S)
     except Overtaken:
         log.info("another worker scored this tenant; starting from its check-point", extra={"tenant": tenant})
-        del _memories[tenant]
         return False
-    except BaseException:
-        # What was scored and not stored is in the states: they begin anew from the store.
-        _memories.pop(tenant, None)
-        raise
+    _memories[tenant] = memory
     firing = anomalies.raise_alerts(tenant, now=clock.utc_now())
     anomalies.forget_scores(tenant, before_ms=now_ms - KEPT_DAYS * DAY_MS)
     took_s = clock.monotonic_s() - began_s

@@ -30,7 +30,7 @@ def ask(viewer: Viewer, noun: str, job: jobs.Job, question: bytes, *, wait_s: in
     Raises Unavailable when there is no answer in time, Overloaded when the tenant has asked too much at once.
     """
     require(viewer, READ, noun)
-    names = {"tenant": viewer.tenant, "question": token_hex(8)}
+    names: dict[str, int | str] = {"tenant": viewer.tenant, "question": token_hex(8)}
     count = OPEN.format(**names)
     if valkey().incr(count) > MOST_OPEN:
         valkey().decr(count)
@@ -40,9 +40,9 @@ def ask(viewer: Viewer, noun: str, job: jobs.Job, question: bytes, *, wait_s: in
         valkey().set(ASKED.format(**names), question, ex=KEPT_S)
         jobs.enqueue(job, **names)
         found = valkey().blpop([ANSWERED.format(**names)], timeout=wait_s)
-        if not isinstance(found, list | tuple):
+        if not isinstance(found, list | tuple) or not isinstance(found[1], bytes):
             raise Unavailable("the ml worker", retry_after_s=RETRY_AFTER_S)
-        return bytes(found[1])
+        return found[1]
     finally:
         valkey().delete(ASKED.format(**names))
         valkey().decr(count)

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "rules": "app.cli.rules:rules",
     "snmp": "app.cli.snmp:snmp",
     "stream": "app.cli.stream:stream",
+    "anomaly": "app.cli.anomaly:anomaly",
     "forecast": "app.cli.forecast:forecast",
     "capacity": "app.cli.capacity:capacity",
     "archive": "app.cli.archive:archive",

@@ -33,7 +33,7 @@ def score_stored(
     tenant: TenantId, detector: type[Detector], selector: str, *, start_ms: int, end_ms: int
 ) -> list[ScoredColumn]:
     """Scores of stored series at start <= ts <= end, learned from that time alone. Raises InvalidInput if too many."""
-    found = []
+    found: list[ScoredColumn] = []
     points = 0
     for block in Reader(tenant).select(parse_selector(selector), start_ms=start_ms, end_ms=end_ms):
         for column, labels in enumerate(block.labels):

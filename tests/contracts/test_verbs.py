@@ -24,6 +24,9 @@ PROMISED = (
     "token",
     "snmp",
     "agent",
+    "anomaly",
+    "forecast",
+    "capacity",
 )
 
 

@@ -1,0 +1,105 @@
+"""The ml worker: a tenant's cycle, and questions that the web asks and waits for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from redis import Redis
+from sqlalchemy import func, select, text
+
+from app import clock, jobs
+from app.actions import inference
+from app.domain.anomaly.question import ScoreQuestion
+from app.errors import Overloaded
+from models.anomalies import AnomalyScoreRow
+from models.session import tenant_session
+from tests.factories.browser import Browser, make_server
+from tests.factories.cast import Cast
+from tests.factories.database import RolledBackDatabase
+from tests.factories.samples import store
+from workers import detect
+
+MINUTE = 60_000
+LOAD = {"__name__": "load", "device": "core-1"}
+ADDRESS = "/api/v1/anomalies/score"
+
+
+@pytest.fixture
+def start_ms(cast: Cast, db: RolledBackDatabase, valkey: Redis, monkeypatch: pytest.MonkeyPatch) -> int:
+    """An hour of samples of acme from this moment on; questions are answered at once."""
+    at_ms = clock.now_ms() // MINUTE * MINUTE - 60 * MINUTE
+    store(cast.acme, LOAD, [(at_ms + i * MINUTE, 90.0 if i == 55 else float(i % 5)) for i in range(60)])
+    monkeypatch.setattr(jobs, "enqueue", lambda _job, **ids: detect.score(**ids))
+    return at_ms
+
+
+def ask(browser: Browser, **body: Any) -> Any:
+    return browser.post(ADDRESS, json=body)
+
+
+def test_values_and_stored_series_get_the_same_scores(cast: Cast, start_ms: int) -> None:
+    browser = Browser(make_server(), cast.vera)
+    ts = [start_ms + i * MINUTE for i in range(60)]
+    values = [90.0 if i == 55 else float(i % 5) for i in range(60)]
+    given = ask(browser, series=[{"labels": {}, "ts": ts, "values": values}])
+    assert given.status_code == 200
+    column = given.json["series"][0]
+    assert column["score"][55] == max(column["score"]) > 1
+    assert (column["view"][55], column["expected_hi"][55]) == ("value", pytest.approx(4, abs=0.1))
+    times = {"start": "2026-01-01T00:00:00Z", "end": "2099-01-01T00:00:00Z"}
+    stored = ask(browser, selector='load{device="core-1"}', **times).json["series"][0]
+    assert stored["score"] == column["score"]
+    assert stored["labels"] == LOAD
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        pytest.param({}, "series", id="nothing"),
+        pytest.param({"selector": "up", "series": [{"labels": {}, "ts": [1], "values": [1]}]}, "series", id="both"),
+        pytest.param({"series": [{"labels": {}, "ts": [1], "values": []}]}, "series", id="lengths"),
+        pytest.param({"series": [{"labels": {}, "ts": [2, 1], "values": [1, 2]}]}, "series", id="order"),
+        pytest.param({"selector": "up"}, "start", id="no time"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_named(cast: Cast, start_ms: int, body: Any, where: str) -> None:
+    answer = ask(Browser(make_server(), cast.vera), **body)
+    assert answer.status_code == 400
+    assert where in answer.text
+
+
+def test_charlie_of_globex_gets_no_score_of_acme(cast: Cast, start_ms: int) -> None:
+    question = msgspec.json.encode(ScoreQuestion(selector="load", end_ms=start_ms + 100 * MINUTE))
+    assert msgspec.json.decode(inference.ask(cast.charlie, "anomalies", jobs.SCORE, question)) == {"series": []}
+    assert len(msgspec.json.decode(inference.ask(cast.vera, "anomalies", jobs.SCORE, question))["series"]) == 1
+
+
+def test_a_tenant_asks_for_so_much_at_once(cast: Cast, start_ms: int, valkey: Redis) -> None:
+    valkey.set(inference.OPEN.format(tenant=cast.acme), inference.MOST_OPEN)
+    with pytest.raises(Overloaded):
+        inference.ask(cast.vera, "anomalies", jobs.SCORE, b"{}")
+    valkey.delete(inference.OPEN.format(tenant=cast.acme))
+    question = msgspec.json.encode(ScoreQuestion(selector="load", end_ms=start_ms + 100 * MINUTE))
+    inference.ask(cast.vera, "anomalies", jobs.SCORE, question)
+    assert int(valkey.get(inference.OPEN.format(tenant=cast.acme)) or 0) == 0  # type: ignore[arg-type]
+
+
+def test_one_worker_holds_a_tenant(cast: Cast, db: RolledBackDatabase, start_ms: int, valkey: Redis) -> None:
+    db.outer.execute(text("reset role"))
+    db.outer.execute(text("update series_groups set created_at = now() - interval '1 day'"))
+    db.role = "worker"
+    lease = detect.LEASE.format(tenant=cast.acme)
+    valkey.set(lease, "another")
+    detect.detect(tenant=cast.acme)
+    assert _scored(cast) == 0
+    valkey.delete(lease)
+    detect.detect(tenant=cast.acme)
+    assert _scored(cast) > 50
+    assert not valkey.exists(lease)
+
+
+def _scored(cast: Cast) -> int:
+    with tenant_session(cast.acme) as session:
+        return session.scalar(select(func.count()).select_from(AnomalyScoreRow)) or 0
