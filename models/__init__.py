@@ -1,6 +1,6 @@
 """Tables. All are declared together: a foreign key must find its table whichever one a process asks for first."""
 
-from models import access, alerting, anomalies, archives, audit, blocks, events, inventory, samples, tenants
+from models import access, alerting, anomalies, archives, audit, blocks, events, feedback, inventory, samples, tenants
 
 __all__ = [
     "access",
@@ -10,6 +10,7 @@ __all__ = [
     "audit",
     "blocks",
     "events",
+    "feedback",
     "inventory",
     "samples",
     "tenants",

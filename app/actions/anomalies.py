@@ -25,11 +25,13 @@ from app.domain.alerting.anomaly_rules import AnomalyRule, Unusual
 from app.domain.anomaly.base import Int32s, Profile, View
 from app.domain.anomaly.memory import Memory, Rows
 from app.domain.anomaly.profiles import boundary, scaled
+from app.domain.anomaly.verdicts import Verdict, multiplier
 from app.domain.counters import is_counter
 from app.domain.labels import METRIC, Labels, Matcher, MatchOp, labels_of, value_of
 from app.domain.tenancy import TenantId
 from app.errors import WatchfloorError
 from app.promql.parse import parse_selector
+from app.queries.feedback import steps_of
 from app.queries.rules import rule_of
 from app.tsdb import detector_states, found_anomalies, scores, unscored
 from app.tsdb.blocks import moment
@@ -38,6 +40,7 @@ from app.tsdb.scores import ScoredRow
 from app.tsdb.selection import Group, select_series
 from models.alerting import RuleRow
 from models.anomalies import AnomalyRow
+from models.feedback import FeedbackMarkRow
 from models.session import tenant_connection, tenant_session
 
 log = logging.getLogger(__name__)
@@ -104,7 +107,8 @@ def raise_alerts(tenant: TenantId, *, now: datetime) -> int:
         if not rows:
             return 0
         unusual = _recent(session, tenant, now, longest_s=max(row.keep_firing_for_s for row in rows))
-        evaluated = [item for row in rows if (item := _evaluated(row, unusual, now)) is not None]
+        factor = multiplier(steps_of(session, tenant))
+        evaluated = [item for row in rows if (item := _evaluated(row, unusual, now, factor)) is not None]
         news = record_transitions(session, tenant, evaluated, at=now, now=now, stopped_at=None)
     tell(tenant, news)
     return sum(len(item.instances) for item in evaluated)
@@ -196,8 +200,9 @@ def _score_window(tenant: TenantId, memory: Memory, groups: Sequence[Group], unt
     firsts = np.array([memory.places[group.group_id].first for group in groups])
     rows = memory.score((firsts[fresh.groups] + fresh.columns).astype(np.int32), fresh.ts_ms, fresh.values)
     at, columns = fresh.groups[rows.kept], fresh.columns[rows.kept]
-    points = _points(rows, at, columns, groups, memory, since_ms=until_ms - ANOMALIES_BACK_MS)
     with tenant_session(tenant) as session:
+        least = boundary(Profile.SENSITIVE, multiplier=multiplier(steps_of(session, tenant)))
+        points = _points(rows, at, columns, groups, memory, since_ms=until_ms - ANOMALIES_BACK_MS, least=least)
         detector_states.advance(session, tenant, before, end_ms)
         if end_ms > until_ms - SCORES_BACK_MS:
             scores.write(session, tenant, _scored_rows(rows, at, columns, groups))
@@ -224,11 +229,11 @@ def _scored_rows(rows: Rows, at: Int32s, columns: Int32s, groups: Sequence[Group
 
 
 def _points(
-    rows: Rows, at: Int32s, columns: Int32s, groups: Sequence[Group], memory: Memory, *, since_ms: int
+    rows: Rows, at: Int32s, columns: Int32s, groups: Sequence[Group], memory: Memory, *, since_ms: int, least: float
 ) -> list[Point]:
-    """What is unusual for the most sensitive profile."""
+    """What scores at least `least` and is not of before `since_ms`."""
     score = scaled(rows.scores.recorded)
-    chosen = np.flatnonzero((score >= boundary(Profile.SENSITIVE)) & (rows.ts_ms >= since_ms))
+    chosen = np.flatnonzero((score >= least) & (rows.ts_ms >= since_ms))
     is_rate = memory.is_counter(rows.series[chosen])
     its = rows.scores
     return [
@@ -271,9 +276,19 @@ def _checkpoint(tenant: TenantId, memory: Memory, groups: Sequence[Group], now_m
 
 
 def _recent(session: Session, tenant: TenantId, now: datetime, *, longest_s: float) -> list[tuple[Unusual, datetime]]:
-    """The anomalies whose newest point is not longer ago than any rule keeps its alerts."""
+    """The anomalies whose newest point is not longer ago than any rule keeps its alerts; not what is expected."""
     since = moment(int((now.timestamp() - longest_s) * 1000))
-    query = select(AnomalyRow).where(AnomalyRow.tenant_id == tenant, AnomalyRow.last_at >= since)
+    is_expected = (
+        select(FeedbackMarkRow.id)
+        .where(
+            FeedbackMarkRow.tenant_id == tenant,
+            FeedbackMarkRow.anomaly_id == AnomalyRow.id,
+            FeedbackMarkRow.verdict == Verdict.EXPECTED,
+            FeedbackMarkRow.undone_at.is_(None),
+        )
+        .exists()
+    )
+    query = select(AnomalyRow).where(AnomalyRow.tenant_id == tenant, AnomalyRow.last_at >= since, ~is_expected)
     return [(_unusual(row), row.last_at) for row in session.scalars(query)]
 
 
@@ -289,8 +304,13 @@ def _unusual(row: AnomalyRow) -> Unusual:
     )
 
 
-def _evaluated(row: RuleRow, unusual: Sequence[tuple[Unusual, datetime]], now: datetime) -> Evaluated | None:
-    """A rule with its alerts: each lasts as long as its anomaly is recent, which is what the rule keeps it for."""
+def _evaluated(
+    row: RuleRow, unusual: Sequence[tuple[Unusual, datetime]], now: datetime, factor: float
+) -> Evaluated | None:
+    """A rule with its alerts: each lasts as long as its anomaly is recent, which is what the rule keeps it for.
+
+    `factor` is the tenant's multiplier: of how much more (or less) than the rule's least score it takes.
+    """
     try:
         matchers = parse_selector(row.expr)
         criteria = anomaly_rules.criteria_of(row.criteria)
@@ -300,7 +320,7 @@ def _evaluated(row: RuleRow, unusual: Sequence[tuple[Unusual, datetime]], now: d
     row.health, row.last_error, row.evaluated_at = "ok", "", now
     rule = replace(rule_of(row), keep_firing_for_s=0.0)
     oldest = now.timestamp() - row.keep_firing_for_s
-    watched = AnomalyRule(rule, matchers, criteria)
+    watched = AnomalyRule(rule, matchers, replace(criteria, least_score=criteria.least_score * factor))
     return Evaluated(
         row.id, rule, anomaly_rules.instances(watched, (its for its, at in unusual if at.timestamp() >= oldest))
     )

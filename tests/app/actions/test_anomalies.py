@@ -10,10 +10,11 @@ from redis import Redis
 from sqlalchemy import func, select, text
 
 from app import clock
-from app.actions import anomalies
+from app.actions import anomalies, feedback
 from app.actions.anomalies import Cycle, raise_alerts, score_new_points
 from app.actions.rules import install_starter_pack
 from app.domain.anomaly.memory import Memory
+from app.domain.anomaly.verdicts import MOST_STEPS, Verdict
 from app.domain.samples import Metadata
 from app.promql.engine import query_instant
 from app.promql.result import Vector
@@ -23,6 +24,7 @@ from app.tsdb.reader import Reader
 from app.tsdb.tenants import describe_metrics
 from models.alerting import AlertRow
 from models.anomalies import AnomalyRow, AnomalyScoreRow, DetectorStateRow
+from models.feedback import DetectionSettingsRow
 from models.session import tenant_connection, tenant_session
 from tests.factories.cast import Cast
 from tests.factories.database import RolledBackDatabase
@@ -106,6 +108,21 @@ def test_the_alert_ends_when_nothing_was_unusual_for_a_while(cast: Cast, now_ms:
     for after_ms, state in ((5_000, "firing"), (65_000, "firing"), (16 * MINUTE, "resolved")):
         raise_alerts(cast.acme, now=at(now_ms + after_ms))
         assert [alert.state for alert in alerts(cast)] == [state]
+
+
+def test_a_verdict_ends_the_alert_and_a_tenants_multiplier_asks_for_more(cast: Cast, now_ms: int) -> None:
+    spike(cast, now_ms)
+    cycle(cast, Memory(Beyond), now_ms)
+    assert raise_alerts(cast.acme, now=at(now_ms + 5_000)) == 1
+    newest = [row for row in found(cast) if row.metric == "ifHCInOctets"][-1]
+    made = feedback.mark_anomaly(cast.bob, newest.id, Verdict.EXPECTED)
+    assert raise_alerts(cast.acme, now=at(now_ms + 10_000)) == 0
+    feedback.undo(cast.bob, made.id)
+    assert raise_alerts(cast.acme, now=at(now_ms + 15_000)) == 1
+    with tenant_session(cast.acme) as session:
+        session.scalars(select(DetectionSettingsRow)).one().steps = MOST_STEPS
+        session.scalars(select(AnomalyRow).where(AnomalyRow.id == newest.id)).one().score = 1.25 * 2.9
+    assert raise_alerts(cast.acme, now=at(now_ms + 20_000)) == 0
 
 
 def test_a_crash_before_the_check_point_loses_and_doubles_nothing(cast: Cast, now_ms: int) -> None:

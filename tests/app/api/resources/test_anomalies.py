@@ -71,3 +71,27 @@ def test_charlie_of_globex_sees_none_of_acme(browser: Browser, cast: Cast) -> No
     theirs = Browser(make_server(), cast.charlie)
     assert items(theirs, least_score=0) == []
     assert theirs.get(f"{ADDRESS}/{items(browser)[0]['id']}").status_code == 404
+
+
+def test_a_verdict_over_http_and_its_undoing(cast: Cast, browser: Browser) -> None:
+    bob = Browser(make_server(), cast.bob)
+    anomaly = items(browser)[0]["id"]
+    made = bob.post(f"{ADDRESS}/{anomaly}/feedback", json={"verdict": "expected", "note": "backup"})
+    assert (made.status_code, made.json["step"], made.json["made_by"]) == (201, 1, "Bob")
+    assert bob.post(f"{ADDRESS}/{anomaly}/feedback", json={"verdict": "expected"}).status_code == 409
+    assert bob.post(f"{ADDRESS}/{anomaly}/feedback", json={"verdict": "odd"}).status_code == 400
+    assert browser.post(f"{ADDRESS}/{anomaly}/feedback", json={"verdict": "real"}).status_code == 403
+    assert browser.get(f"{ADDRESS}/sensitivity").json["multiplier"] == 1.05
+    undone = bob.post(f"{ADDRESS}/feedback/{made.json['id']}/undo")
+    assert (undone.status_code, undone.json["undone_by"]) == (200, "Bob")
+    assert browser.get(f"{ADDRESS}/sensitivity").json["expected"] == 0
+    assert [its["note"] for its in browser.get(f"{ADDRESS}/feedback", query_string={"limit": 1}).json["items"]] == [
+        "backup"
+    ]
+
+
+def test_a_verdict_of_globex_on_acmes_anomaly_is_404(cast: Cast, browser: Browser) -> None:
+    charlie = Browser(make_server(), cast.charlie)
+    anomaly = items(browser)[0]["id"]
+    assert charlie.post(f"{ADDRESS}/{anomaly}/feedback", json={"verdict": "real"}).status_code == 404
+    assert charlie.get(f"{ADDRESS}/feedback").json["items"] == []
