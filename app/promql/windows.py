@@ -140,7 +140,10 @@ class Windows:
         if self.present is None and not is_exact_in_any_order(amounts):
             # A running sum would drag large amounts of the past through later windows and lose small ones.
             bounds = np.stack([self.begin, np.maximum(self.end - 1, self.begin)], axis=1)
-            return reduce_segments(np.add, amounts, bounds)
+            found = reduce_segments(np.add, amounts, bounds)
+            # Inside a window of one row there is no step; reduceat answers one amount where a segment is empty.
+            found[bounds[:, 0] == bounds[:, 1]] = 0.0
+            return found
         running = np.zeros((len(self.ts_ms), self.values.shape[1]))
         np.cumsum(amounts, axis=0, out=running[1:])
         return self.at(self.last_rows, running) - self.at(self.first_rows, running)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -61,19 +62,29 @@ def select(
     found = rollups.read(connection, tenant, slots, tier=tier, start_ms=start_ms, end_ms=end_ms, stats=stats)
     if _is_gone(connection, tenant, slots, found, tier=tier, start_ms=start_ms, end_ms=end_ms):
         return None
-    for first, last in fresh:
-        found = {group_id: [rollups.without(its, first, last) for its in cells] for group_id, cells in found.items()}
-    for first, last in fresh:
-        there = raw.fetch(connection, tenant, groups, start_ms=first + 1, end_ms=last)
-        for group in groups:
-            if group.group_id in there:
-                parts = _parts_of(group, there[group.group_id], first + 1, last)
-                found.setdefault(group.group_id, []).append(rollups.of_samples(parts, tier))
-    return [
-        _as_block(group, rollups.union(found[group.group_id]), tier, start_ms, end_ms)
-        for group in groups
-        if group.group_id in found
-    ]
+    return _with_fresh(connection, tenant, groups, found, fresh, tier=tier, start_ms=start_ms, end_ms=end_ms)
+
+
+def everything(
+    connection: Connection,
+    tenant: TenantId,
+    groups: Sequence[Group],
+    *,
+    tier: int,
+    start_ms: int,
+    end_ms: int,
+    stats: Sequence[str],
+) -> list[RollupBlock]:
+    """The same for who wants buckets and nothing else: never refused, however much has to be rolled up here.
+
+    To the bit what compaction makes of the same samples later: that sums of sums differ from sums in the last digit.
+    """
+    fresh = _fresh_spans(connection, tenant, groups, tier=tier, start_ms=start_ms, end_ms=end_ms)
+    slots: dict[int, NDArray[np.intp] | None] = {group.group_id: np.sort(group.slots) for group in groups}
+    found = rollups.read(connection, tenant, slots, tier=tier, start_ms=start_ms, end_ms=end_ms, stats=stats)
+    return _with_fresh(
+        connection, tenant, groups, found, fresh, tier=tier, start_ms=start_ms, end_ms=end_ms, stepwise=True
+    )
 
 
 def instead_of_samples(
@@ -108,6 +119,44 @@ def instead_of_samples(
             for cells in rows.get(group.group_id, ()):
                 mine.update(bucket_of(end, BLOCK_MS) for end in cells.end_ms.tolist())
     return result
+
+
+def _with_fresh(
+    connection: Connection,
+    tenant: TenantId,
+    groups: Sequence[Group],
+    found: dict[int, list[Cells]],
+    fresh: Sequence[tuple[int, int]],
+    *,
+    tier: int,
+    start_ms: int,
+    end_ms: int,
+    stepwise: bool = False,
+) -> list[RollupBlock]:
+    """The stored cells, with those of the spans that have hot rows rolled up anew."""
+    for first, last in fresh:
+        found = {group_id: [rollups.without(its, first, last) for its in cells] for group_id, cells in found.items()}
+    for first, last in fresh:
+        there = raw.fetch(connection, tenant, groups, start_ms=first + 1, end_ms=last)
+        for group in groups:
+            if group.group_id in there:
+                parts = _parts_of(group, there[group.group_id], first + 1, last)
+                found.setdefault(group.group_id, []).append(_rolled_up(parts, tier, stepwise=stepwise))
+    return [
+        _as_block(group, rollups.union(found[group.group_id]), tier, start_ms, end_ms)
+        for group in groups
+        if group.group_id in found
+    ]
+
+
+def _rolled_up(parts: Sequence[Part], tier: int, *, stepwise: bool) -> Cells:
+    """The cells of a tier; `stepwise` by way of each finer one, as compaction does."""
+    if not stepwise:
+        return rollups.of_samples(parts, tier)
+    cells = rollups.of_samples(parts, TIERS[0])
+    for finer, coarser in pairwise(TIERS[: TIERS.index(tier) + 1]):
+        cells = rollups.coarser(cells, coarser, finer=finer)
+    return cells
 
 
 def _fresh_spans(
