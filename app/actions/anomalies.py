@@ -8,7 +8,7 @@ doubles nothing: what was not committed is scored again, and alerts are the same
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -23,9 +23,10 @@ from app.clock import monotonic_s
 from app.domain.alerting import anomaly_rules
 from app.domain.alerting.anomaly_rules import AnomalyRule, Unusual
 from app.domain.anomaly.base import Int32s, Profile, View
-from app.domain.anomaly.memory import Memory, Rows
+from app.domain.anomaly.memory import Entrant, Memory, Rows
 from app.domain.anomaly.profiles import boundary, scaled
 from app.domain.anomaly.verdicts import Verdict, multiplier
+from app.domain.anomaly.zones import UTC
 from app.domain.counters import is_counter
 from app.domain.labels import METRIC, Labels, Matcher, MatchOp, labels_of, value_of
 from app.domain.tenancy import TenantId
@@ -61,6 +62,10 @@ CHECKPOINT_BYTES: Final = 16 * 1024 * 1024
 CHECKPOINT_EACH_MS: Final = 600_000
 
 _KINDS = text("select metric, kind from metric_metadata where tenant_id = :tenant")
+_ZONES = text(
+    "select d.name, s.time_zone from devices d join sites s on s.id = d.site_id"
+    " where d.tenant_id = :tenant and s.time_zone <> 'UTC'"
+)
 _AGES = text(
     "select id, (extract(epoch from created_at) * 1000)::bigint from series_groups"
     " where tenant_id = :tenant and id = any(cast(:groups as int[]))"
@@ -130,6 +135,7 @@ def _take_in(tenant: TenantId, memory: Memory, now_ms: int) -> list[Group]:
         ids = [group.group_id for group in changed if group.group_id not in memory.places]
         created = {row[0]: row[1] for row in connection.execute(_AGES, {"tenant": tenant, "groups": ids})}
         kinds = {row.metric: row.kind for row in connection.execute(_KINDS, {"tenant": tenant})}
+        zones = {row.name: row.time_zone for row in connection.execute(_ZONES, {"tenant": tenant})}
         stored = detector_states.load(connection, tenant, ids)
     young = {group_id for group_id in ids if group_id not in stored and now_ms - created[group_id] < AGE_MS}
     changed = [group for group in changed if group.group_id not in young]
@@ -137,8 +143,7 @@ def _take_in(tenant: TenantId, memory: Memory, now_ms: int) -> list[Group]:
     with tenant_session(tenant) as session:
         detector_states.begin(session, tenant, starts)
     starts |= {group_id: its.scored_to_ms for group_id, its in stored.items()}
-    sizes = [(group.group_id, np.array([_counts(labels, kinds) for labels in group.labels])) for group in changed]
-    memory.add(sizes, starts)
+    memory.add([_entrant(group, kinds, zones) for group in changed], starts)
     by_id = {group.group_id: group for group in changed}
     for group_id, its in stored.items():
         begin_ms = its.scored_to_ms - LEARN_MS
@@ -153,7 +158,12 @@ def _size_in(memory: Memory, group: Group) -> int:
     return -1 if place is None else place.size
 
 
-def _counts(labels: Labels, kinds: dict[str, str]) -> bool:
+def _entrant(group: Group, kinds: Mapping[str, str], zones: Mapping[str, str]) -> Entrant:
+    zone = zones.get(value_of(group.labels[0], "device"), UTC)
+    return Entrant(group.group_id, np.array([_counts(labels, kinds) for labels in group.labels]), zone)
+
+
+def _counts(labels: Labels, kinds: Mapping[str, str]) -> bool:
     metric = value_of(labels, METRIC)
     return is_counter(metric, kinds.get(metric, "unknown"))
 

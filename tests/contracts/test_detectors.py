@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 
 from app.domain.anomaly.base import Detector, Scores
 from app.domain.anomaly.registry import DETECTORS
+from app.domain.anomaly.zones import offsets_ms
 
 STEP_MS = 300_000
 START_MS = 1_790_000_000_000
@@ -117,8 +118,9 @@ def test_a_shift_of_the_clocks_raises_nothing(detector: type[Detector]) -> None:
         ts_ms = shift_ms + np.arange(-3_400, 600) * STEP_MS
         local_h = np.array([_hour(ts, zone) for ts in ts_ms.tolist()])
         values = np.where((local_h >= 8) & (local_h < 18), 100.0, 10.0) + np.random.default_rng(1).normal(0, 1, 4_000)
-        scores = detector.empty(1).score(np.zeros(4_000, dtype=np.int32), ts_ms, values, zone=zone)
-        blind = detector.empty(1).score(np.zeros(4_000, dtype=np.int32), ts_ms, values, zone=UTC)
+        ahead_ms = offsets_ms(ts_ms, ["Europe/Berlin"], np.zeros(4_000, dtype=np.intp))
+        scores = detector.empty(1).score(np.zeros(4_000, dtype=np.int32), ts_ms, values, ahead_ms=ahead_ms)
+        blind = detector.empty(1).score(np.zeros(4_000, dtype=np.int32), ts_ms, values)
         assert scores.raw[3_400:].max() < 0.02
         assert blind.raw[3_400:].max() > scores.raw[3_400:].max()
 

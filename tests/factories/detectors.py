@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, tzinfo
 from typing import Self
 
 import numpy as np
@@ -27,7 +26,7 @@ class Beyond:
         """States of `count` series."""
         return cls(count)
 
-    def score(self, series: Int32s, ts_ms: Int64s, values: Float64s, *, zone: tzinfo = UTC) -> Scores:
+    def score(self, series: Int32s, ts_ms: Int64s, values: Float64s, *, ahead_ms: Int64s | None = None) -> Scores:
         """Score rows and learn."""
         raw = np.zeros(len(series), dtype=np.float32)
         low, high = np.full(len(series), np.nan), np.full(len(series), np.nan)

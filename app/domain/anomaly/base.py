@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
 from enum import IntEnum, StrEnum
 from typing import Final, Protocol, Self
 
@@ -91,8 +90,11 @@ class Detector(Protocol):
         """States of `count` series nothing was seen of."""
         ...
 
-    def score(self, series: Int32s, ts_ms: Int64s, values: Float64s, *, zone: tzinfo = UTC) -> Scores:
-        """Score rows, (n,) each, and learn from them; rows of one series in order of time; NaN = missing."""
+    def score(self, series: Int32s, ts_ms: Int64s, values: Float64s, *, ahead_ms: Int64s | None = None) -> Scores:
+        """Score rows, (n,) each, and learn from them; rows of one series in order of time; NaN = missing.
+
+        ahead_ms (n,): what the wall clock where the series is measured is ahead of UTC (zones.py); none without it.
+        """
         ...
 
     def grow(self, count: int) -> None:

@@ -15,12 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.anomaly.base import Detector, Scores
+from app.domain.anomaly.zones import UTC, offsets_ms
 from app.domain.samples import Float64s, Int64s
 
 # Between readings further apart than this nobody knows how a counter went.
 LONGEST_GAP_MS: Final = 3_600_000
 _HEAD: Final = struct.Struct("<4sH")
 _MAGIC: Final = b"WFD1"
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A group that comes in: which of its series are counters, and the zone of the wall clock where it is measured."""
+
+    group_id: int
+    is_counter: NDArray[np.bool_]
+    zone: str = UTC
 
 
 @dataclass
@@ -52,24 +62,29 @@ class Memory:
         self.places: dict[int, Place] = {}
         self._count = 0
         self._is_counter = np.empty(0, dtype=bool)
+        self._zones = [UTC]
+        self._zone = np.empty(0, dtype=np.intp)
         self._last_ms = np.empty(0, dtype=np.int64)
         self._last = np.empty(0)
 
-    def add(self, sizes: Sequence[tuple[int, NDArray[np.bool_]]], starts_ms: dict[int, int]) -> None:
-        """Make room for groups: (id, which of its series are counters). One that grew moves to where there is room."""
+    def add(self, groups: Sequence[Entrant], starts_ms: dict[int, int]) -> None:
+        """Make room for groups. One that grew moves to where there is room."""
         moved = {}
         fresh = self._count
-        for group_id, is_counter in sizes:
-            old = self.places.get(group_id)
-            start_ms = starts_ms.get(group_id, 0) if old is None else old.scored_to_ms
+        for its in groups:
+            old = self.places.get(its.group_id)
+            start_ms = starts_ms.get(its.group_id, 0) if old is None else old.scored_to_ms
             if old is not None:
-                moved[group_id] = self.save(group_id)
-            self.places[group_id] = Place(fresh, len(is_counter), start_ms, 0)
-            fresh += len(is_counter)
+                moved[its.group_id] = self.save(its.group_id)
+            self.places[its.group_id] = Place(fresh, len(its.is_counter), start_ms, 0)
+            fresh += len(its.is_counter)
         self._grow(fresh)
-        for group_id, is_counter in sizes:
-            place = self.places[group_id]
-            self._is_counter[place.first : place.first + place.size] = is_counter
+        for its in groups:
+            place = self.places[its.group_id]
+            if its.zone not in self._zones:
+                self._zones.append(its.zone)
+            self._is_counter[place.first : place.first + place.size] = its.is_counter
+            self._zone[place.first : place.first + place.size] = self._zones.index(its.zone)
         for group_id, saved in moved.items():
             self.load(group_id, saved)
 
@@ -100,7 +115,8 @@ class Memory:
         values, is_scored = self._rated(series, ts_ms, values)
         kept = np.flatnonzero(is_scored)
         series, ts_ms, values = series[kept], ts_ms[kept], values[kept]
-        return Rows(series, ts_ms, values, kept, self.detector.score(series, ts_ms, values))
+        ahead_ms = offsets_ms(ts_ms, self._zones, self._zone[series]) if len(self._zones) > 1 else None
+        return Rows(series, ts_ms, values, kept, self.detector.score(series, ts_ms, values, ahead_ms=ahead_ms))
 
     def _rated(self, series: NDArray[np.int32], ts_ms: Int64s, values: Float64s) -> tuple[Float64s, NDArray[np.bool_]]:
         """Values as they are scored, and which are: counters become rates, what is no rate is left out."""
@@ -126,6 +142,7 @@ class Memory:
         more = count - self._count
         self.detector.grow(count)
         self._is_counter = np.concatenate([self._is_counter, np.zeros(more, dtype=bool)])
+        self._zone = np.concatenate([self._zone, np.zeros(more, dtype=np.intp)])
         self._last_ms = np.concatenate([self._last_ms, np.zeros(more, dtype=np.int64)])
         self._last = np.concatenate([self._last, np.full(more, np.nan)])
         self._count = count

@@ -4,14 +4,13 @@ The simplest streaming idea, one-dimensional nearest-neighbour distance, beats w
 forest, half-space trees) on the Numenta Anomaly Benchmark; bench/anomaly.py shows the figures. A histogram of 256 bins
 with the time each was last hit stands for the sorted list of all values. The looks: the value; its logarithm; the last
 hour against the same hour yesterday; the last half day against that of a week ago. Days and weeks are those of the
-zone's wall clock, so that a shift of daylight saving time raises nothing. One state is 4,052 bytes.
+wall clock, so that a shift of daylight saving time raises nothing. One state is 4,052 bytes.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, Self
 
 import numba
@@ -44,7 +43,6 @@ SWEEP_TICKS: Final = 128
 STAMPS: Final = 65_535
 # Bins are never finer than this part of the values' size: what is smaller is rounding.
 FINEST: Final = 1e-9
-QUARTER_HOUR_MS: Final = 900_000
 
 STATE: Final = np.dtype(
     [
@@ -87,15 +85,15 @@ class Novelty:
         """States of `count` series nothing was seen of."""
         return cls(np.zeros(count, dtype=STATE))
 
-    def score(self, series: Int32s, ts_ms: Int64s, values: Float64s, *, zone: tzinfo = UTC) -> Scores:
-        """Score rows (n,) and learn from them. Days and weeks are those of `zone`."""
+    def score(self, series: Int32s, ts_ms: Int64s, values: Float64s, *, ahead_ms: Int64s | None = None) -> Scores:
+        """Score rows (n,) and learn from them."""
         count = len(series)
         raw, recorded = np.zeros(count, dtype=np.float32), np.zeros(count, dtype=np.float32)
         view = np.zeros(count, dtype=np.uint8)
         low, high, nearest = (np.full(count, np.nan) for _ in range(3))
         if count:
             ts_ms = np.ascontiguousarray(ts_ms, dtype=np.int64)
-            local_ms = ts_ms + _offsets_ms(ts_ms, zone)
+            local_ms = ts_ms if ahead_ms is None else ts_ms + ahead_ms
             _score(self._states, series, ts_ms, local_ms, values, raw, recorded, view, low, high, nearest)
         return Scores(raw, recorded, view, low, high, nearest)
 
@@ -117,16 +115,6 @@ class Novelty:
             raise ValueError("states of another version of the detector")
         states = np.frombuffer(saved, dtype=STATE, offset=_HEAD.size)
         self._states[at : at + len(states)] = states
-
-
-def _offsets_ms(ts_ms: Int64s, zone: tzinfo) -> Int64s:
-    """What the wall clock of `zone` is ahead of UTC, (n,) ms. Clocks change at quarters of an hour."""
-    if zone is UTC:
-        return np.zeros(1, dtype=np.int64)
-    quarters, place = np.unique(ts_ms // QUARTER_HOUR_MS, return_inverse=True)
-    moments = (datetime.fromtimestamp(quarter * QUARTER_HOUR_MS / 1000, zone) for quarter in quarters.tolist())
-    offsets = [offset.total_seconds() * 1000 if (offset := moment.utcoffset()) else 0.0 for moment in moments]
-    return np.array(offsets, dtype=np.int64)[place]
 
 
 def _jit(function: Callable[..., Any]) -> Any:
