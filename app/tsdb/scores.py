@@ -37,6 +37,23 @@ _READ = text("""
     from unnest(cast(:groups as int[])) as g(group_id) join anomaly_scores s on s.group_id = g.group_id
     where s.tenant_id = :tenant and s.ts >= :start and s.ts <= :end order by s.group_id, s.ts
 """)
+# Rows of one width are one text; the order among them does not matter to who counts. Uses anomaly_scores_pkey.
+_PACKED = text("""
+    select s.group_id, octet_length(s.scores) as width, s.ts > :start as is_inside, string_agg(s.scores, '') as octets
+    from anomaly_scores s where s.tenant_id = :tenant and s.ts > :before and s.ts <= :end group by 1, 2, 3
+""")
+# Uses anomaly_scores_pkey: one series after the other.
+_WHEN = text("""
+    select p.place, (extract(epoch from x.ts) * 1000)::bigint as ts_ms
+    from unnest(cast(:groups as int[]), cast(:slots as int[]), cast(:octets as int[])) with ordinality
+        as p(group_id, slot, octet, place),
+    lateral (
+        select s.ts from anomaly_scores s where s.tenant_id = :tenant and s.group_id = p.group_id
+            and s.ts > :start and s.ts <= :end
+            and octet_length(s.scores) > p.slot and get_byte(s.scores, p.slot) = p.octet
+        order by s.ts limit 1
+    ) x
+""")
 _DROP = text("delete from anomaly_scores where tenant_id = :tenant and ts < :before")
 
 
@@ -91,6 +108,53 @@ def read(
         times = np.array([ts_ms for ts_ms, _ in its], dtype=np.int64)
         found[group_id] = (times, decode(octets.reshape(len(its), width)))
     return found
+
+
+def packed(
+    connection: Connection, tenant: TenantId, *, before_ms: int, start_ms: int, end_ms: int
+) -> dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """The bytes of every group of a tenant, (t, slots) in no order of time: in (start, end], and in (before, start]."""
+    parameters = {
+        "tenant": tenant,
+        "before": moment(before_ms),
+        "start": moment(start_ms),
+        "end": moment(end_ms),
+    }
+    rows: dict[int, dict[bool, list[NDArray[np.uint8]]]] = {}
+    for group_id, width, is_inside, octets in connection.execute(_PACKED, parameters):
+        if width:
+            matrix = np.frombuffer(octets, dtype=np.uint8).reshape(-1, width)
+            rows.setdefault(group_id, {}).setdefault(is_inside, []).append(matrix)
+    return {group_id: (_joined(its.get(True, [])), _joined(its.get(False, []))) for group_id, its in rows.items()}
+
+
+def when(
+    connection: Connection,
+    tenant: TenantId,
+    wanted: Sequence[tuple[int, int, int]],
+    *,
+    start_ms: int,
+    end_ms: int,
+) -> dict[tuple[int, int], int]:
+    """When (ms) the series of a group and slot first had a byte in (start, end]; `wanted` holds all three."""
+    parameters = {
+        "tenant": tenant,
+        "groups": [group_id for group_id, _, _ in wanted],
+        "slots": [slot for _, slot, _ in wanted],
+        "octets": [octet for _, _, octet in wanted],
+        "start": moment(start_ms),
+        "end": moment(end_ms),
+    }
+    rows = connection.execute(_WHEN, parameters)
+    return {wanted[row.place - 1][:2]: row.ts_ms for row in rows}
+
+
+def _joined(pieces: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """One matrix, as wide as the widest; what is missing was not scored."""
+    if not pieces:
+        return np.empty((0, 0), dtype=np.uint8)
+    width = max(piece.shape[1] for piece in pieces)
+    return np.concatenate([np.pad(piece, ((0, 0), (0, width - piece.shape[1]))) for piece in pieces])
 
 
 def drop(session: Session, tenant: TenantId, before: datetime) -> None:

@@ -15,12 +15,15 @@ from app.api.paging import page_of, requested_page
 from app.api.parameters import moment_parameter, text_parameter
 from app.auth.current import current_viewer
 from app.auth.permissions import guarded
+from app.domain.anomaly.changed import Changed
 from app.domain.anomaly.found import Anomaly
 from app.domain.anomaly.question import MOST_POINTS, MOST_SERIES, Column, ScoredColumn, ScoreQuestion
 from app.domain.tenancy import READ
+from app.domain.timerange import Window
 from app.errors import InvalidInput
 from app.promql.parse import parse_selector
 from app.queries import anomalies as queries
+from app.queries import changed
 
 blueprint = Blueprint("anomalies", __name__)
 
@@ -66,6 +69,29 @@ def list_anomalies() -> Response:
     )
     found = queries.anomalies(current_viewer(), wanted, before=_place(page.after), limit=page.limit + 1)
     return answer(page_of("anomalies", found, page, lambda its: [its.started_at.isoformat(), its.id]))
+
+
+@blueprint.get("/api/v1/anomalies/changed")
+@documented(
+    "What changed in a window: every series, ranked by how unusual it was",
+    answer=Changed,
+    query={
+        "from": "the beginning of the window (RFC 3339)",
+        "to": "its end",
+        "limit": f"how many series at most (1 to {changed.MOST}); 50 when left out",
+    },
+)
+@guarded(READ, "anomalies")
+def list_changed() -> Response:
+    """The series that were most unusual in a window."""
+    start, end = moment_parameter("from"), moment_parameter("to")
+    if start is None or end is None:
+        raise InvalidInput("from", "give the window by `from` and `to`")
+    limit = request.args.get("limit", "50")
+    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= changed.MOST:
+        raise InvalidInput("limit", f"must be from 1 to {changed.MOST}")
+    window = Window(round(start.timestamp() * 1000), round(end.timestamp() * 1000))
+    return answer(changed.changed(current_viewer(), window, limit=int(limit)))
 
 
 @blueprint.get("/api/v1/anomalies/<int:anomaly_id>")

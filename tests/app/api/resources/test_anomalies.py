@@ -95,3 +95,11 @@ def test_a_verdict_of_globex_on_acmes_anomaly_is_404(cast: Cast, browser: Browse
     anomaly = items(browser)[0]["id"]
     assert charlie.post(f"{ADDRESS}/{anomaly}/feedback", json={"verdict": "real"}).status_code == 404
     assert charlie.get(f"{ADDRESS}/feedback").json["items"] == []
+
+
+def test_what_changed_over_http(cast: Cast, browser: Browser) -> None:
+    wanted = {"from": "2026-03-01T12:00:00Z", "to": "2026-03-01T13:00:00Z"}
+    found = browser.get(f"{ADDRESS}/changed", query_string=wanted)
+    assert (found.status_code, found.json) == (200, {"items": [], "series": 0, "above": 0, "unranked": 0})
+    for wrong in ({"from": wanted["from"]}, {**wanted, "limit": "0"}, {**wanted, "to": "2027-03-01T13:00:00Z"}):
+        assert browser.get(f"{ADDRESS}/changed", query_string=wrong).status_code == 400
