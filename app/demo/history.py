@@ -26,6 +26,7 @@ from app.demo.columns import device_columns
 from app.demo.incidents import DAY_MS, Faults
 from app.demo.journal import beginning, demo_folder, read_json, write_atomically
 from app.demo.network import Device, Network, build_network
+from app.demo.oddities import Oddities
 from app.demo.readings import Readings
 from app.demo.timeline import Timeline
 from app.demo.traffic import HISTORY_DAYS, Traffic
@@ -140,7 +141,8 @@ def past_readings(network: Network, epoch_ms: int) -> Readings:
     """The readings before the demo began, with the incidents of that time."""
     traffic = Traffic(network, epoch_ms)
     faults = Faults(network, traffic.router)
-    return Readings(Timeline(traffic, faults, faults.past(epoch_ms, HISTORY_DAYS)))
+    incidents = [*faults.past(epoch_ms, HISTORY_DAYS), *Oddities(network, traffic).past(epoch_ms)]
+    return Readings(Timeline(traffic, faults, incidents))
 
 
 def send_all(

@@ -1,6 +1,7 @@
 """What breaks, when, and what it takes with it: six kinds of incident, drawn from the seed or made by hand.
 
 Pure: an incident is a plain value. journal.py keeps the list, timeline.py turns it into traffic and statuses.
+Oddities (oddities.py) are incidents that break nothing: one series behaves as it never does.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ from app.errors import InvalidInput
 
 
 class Kind(StrEnum):
-    """What can happen. The first two and the last two have a port as target (device:ifName), the others a device."""
+    """What can happen.
+
+    Faults: the first two and the last two have a port as target (device:ifName), the others a device. Oddities have
+    one series: device:ifName:in, device:ifName:out, or device:cpu, device:memory, device:temperature.
+    """
 
     LINK_FLAP = "link_flap"
     FIBRE_CUT = "fibre_cut"
@@ -25,7 +30,17 @@ class Kind(StrEnum):
     CPU_OVERLOAD = "cpu_overload"
     OPTIC_FADING = "optic_fading"
     CONGESTION = "congestion"
+    SPIKE = "spike"
+    LEVEL_SHIFT = "level_shift"
+    DROPOUT = "dropout"
+    DAY_SHAPE = "day_shape"
+    STUCK = "stuck"
 
+
+ODDITIES: Final = (Kind.SPIKE, Kind.LEVEL_SHIFT, Kind.DROPOUT, Kind.DAY_SHAPE, Kind.STUCK)
+FAULTS: Final = tuple(kind for kind in Kind if kind not in ODDITIES)
+GAUGES: Final = ("cpu", "memory", "temperature")
+DIRECTIONS: Final = ("in", "out")
 
 OF_DEVICES: Final = frozenset({Kind.DEVICE_DOWN, Kind.CPU_OVERLOAD})
 # How long one lasts, in s: shortest, longest.
@@ -37,6 +52,17 @@ LASTS_S: Final = {
     Kind.OPTIC_FADING: (420, 720),
     Kind.CONGESTION: (480, 720),
 }
+# How strong an oddity is, by kind and gauge ("" = a port): a share of the port's speed for a spike, a factor for the
+# others; of a gauge what is added, in its own unit (per cent, share of the memory, tenths of a degree).
+MAGNITUDES: Final = {
+    (Kind.SPIKE, ""): (0.4, 0.6),
+    (Kind.SPIKE, "cpu"): (55.0, 70.0),
+    (Kind.LEVEL_SHIFT, ""): (2.4, 3.4),
+    (Kind.LEVEL_SHIFT, "temperature"): (110.0, 190.0),
+    (Kind.LEVEL_SHIFT, "memory"): (0.15, 0.25),
+    (Kind.DROPOUT, ""): (0.01, 0.06),
+}
+SHAPE_STEP_MS: Final = 1_800_000
 SLOT_MS: Final = 210_000
 SLOT_CHANCE: Final = 0.8
 MOST_AT_ONCE: Final = 3
@@ -47,7 +73,10 @@ DAY_MS: Final = 86_400_000
 
 @dataclass(frozen=True)
 class Incident:
-    """One incident. `affected` are devices and ports (device:ifName); `by` is history, schedule or hand."""
+    """One incident. `affected` are devices and ports (device:ifName); `by` is history, schedule or hand.
+
+    `magnitude` is of oddities alone; oddities.py says what it means for each kind.
+    """
 
     id: str
     kind: Kind
@@ -56,6 +85,7 @@ class Incident:
     start_ms: int
     end_ms: int
     by: str
+    magnitude: float = 0.0
 
     def is_active(self, at_ms: int) -> bool:
         """Whether it is going on."""
@@ -72,6 +102,9 @@ class Faults:
 
     def incident(self, identity: str, kind: Kind, target: str, *, start_ms: int, end_ms: int, by: str) -> Incident:
         """A checked incident; raises InvalidInput when there is no such target."""
+        if kind in ODDITIES:
+            self._check_series(target)
+            return Incident(identity, kind, target, (target,), start_ms, end_ms, by, usual_magnitude(kind, target))
         if kind in OF_DEVICES:
             if target not in self.network.by_name:
                 raise InvalidInput("target", f"there is no device {target!r} in the demo network")
@@ -135,6 +168,13 @@ class Faults:
             silent |= {device.name for device in devices if device.name not in reached}
         return frozenset(silent)
 
+    def _check_series(self, target: str) -> None:
+        device, thing, direction = series_of(target)
+        its = self.network.by_name.get(device)
+        is_port = its is not None and thing in its.port_numbers and direction in DIRECTIONS
+        if its is None or not (is_port or (thing in GAUGES and not direction)):
+            raise InvalidInput("target", f"{target!r} is no series, written device:ifName:in, :out or device:cpu")
+
     def _affected(self, incident: Incident) -> tuple[str, ...]:
         broken = self.broken([incident], incident.start_ms)
         ports = self.down_ports(broken)
@@ -146,7 +186,7 @@ class Faults:
     def _drawn(
         self, words: tuple[object, ...], identity: str, start_ms: int, *, by: str, stretch: float = 1.0
     ) -> Incident:
-        kind = pick(tuple(Kind), *words, "kind")
+        kind = pick(FAULTS, *words, "kind")
         lasts_s = between(*LASTS_S[kind], *words, "lasts") * stretch
         tenant = "acme" if fraction(*words, "tenant") < 0.8 else "globex"
         target = pick(self._targets(kind, tenant), *words, "target")
@@ -165,6 +205,8 @@ class Faults:
 
 def change_times(incident: Incident) -> list[int]:
     """The moments at which this incident changes anything, in ms."""
+    if incident.kind is Kind.DAY_SHAPE:
+        return [*range(incident.start_ms, incident.end_ms, SHAPE_STEP_MS), incident.end_ms]
     if incident.kind is not Kind.LINK_FLAP:
         return [incident.start_ms, incident.end_ms]
     times = []
@@ -178,6 +220,20 @@ def change_times(incident: Incident) -> list[int]:
 def target_end(incident: Incident) -> tuple[str, str]:
     """The (device, port) that a port's incident is about."""
     return _end(incident.target)
+
+
+def series_of(target: str) -> tuple[str, str, str]:
+    """The (device, port or gauge, direction) that an oddity is about; the direction of a gauge is empty."""
+    device, _, rest = target.partition(":")
+    thing, _, direction = rest.partition(":")
+    return device, thing, direction
+
+
+def usual_magnitude(kind: Kind, target: str) -> float:
+    """How strong an oddity is that nobody drew: see MAGNITUDES."""
+    gauge = series_of(target)[1]
+    low, high = MAGNITUDES.get((kind, gauge), MAGNITUDES.get((kind, ""), (0.0, 0.0)))
+    return (low + high) / 2
 
 
 def _end(target: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ The simulator asks for one moment, the history for days at once; both get the sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.demo.chance import between, fraction, hash_uniform
-from app.demo.incidents import DAY_MS, Incident, Kind
+from app.demo.incidents import DAY_MS, ODDITIES, Incident, Kind
 from app.demo.network import EXIT_ROLES, Device, Port
 from app.demo.rhythm import Rhythm
 from app.demo.timeline import Timeline, flows_of
@@ -97,6 +97,10 @@ class Readings:
 
     def cpu_percent(self, device: Device, ts_ms: Ints) -> Ints:
         """(t, cpus): load of each processor in whole per cent."""
+        load = self._odd(device, "cpu", ts_ms, lambda at_ms: self._cpu(device, at_ms))
+        return np.asarray(np.clip(np.rint(load), 1, 100).astype(np.int64))
+
+    def _cpu(self, device: Device, ts_ms: Ints) -> Floats:
         words = (self.traffic.network.seed, device.name, "cpu")
         calm, lift = between(6, 22, *words, "calm"), between(6, 24, *words, "lift")
         rhythm = self._rhythm(device, ts_ms)[:, None]
@@ -104,15 +108,19 @@ class Readings:
         load = calm + lift * rhythm + 5 * noise
         for incident in self._incidents(Kind.CPU_OVERLOAD, device.name):
             load = np.where(_during(incident, ts_ms)[:, None], 96.5 + 3 * noise, load)
-        return np.asarray(np.clip(np.rint(load), 1, 100).astype(np.int64))
+        return np.asarray(load)
 
     def memory_units(self, device: Device, ts_ms: Ints) -> Ints:
         """(t,): memory in use, in MEMORY_UNIT bytes. One device in six leaks until it is restarted."""
+        share = self._odd(device, "memory", ts_ms, lambda at_ms: self._memory(device, at_ms))
+        return np.asarray((np.clip(share, 0.0, 0.96) * (device.hardware.memory_bytes // MEMORY_UNIT)).astype(np.int64))
+
+    def _memory(self, device: Device, ts_ms: Ints) -> Floats:
         words = (self.traffic.network.seed, device.name, "memory")
         share = between(0.38, 0.66, *words, "share") + 0.01 * self._noise(device, ts_ms, "memory", step_s=900)[:, 0]
         if fraction(*words, "leaks") < 1 / 6:
             share = share + 0.006 * self.uptime_ms(device, ts_ms) / DAY_MS
-        return np.asarray((np.clip(share, 0.0, 0.96) * (device.hardware.memory_bytes // MEMORY_UNIT)).astype(np.int64))
+        return np.asarray(share)
 
     def disk_units(self, device: Device, ts_ms: Ints) -> Ints:
         """(t,): disk in use, in MEMORY_UNIT bytes; fills slowly and is tidied every fortnight."""
@@ -122,9 +130,13 @@ class Readings:
 
     def temperature_tenths(self, device: Device, ts_ms: Ints) -> Ints:
         """(t,): temperature of the chassis in tenths of a degree Celsius."""
+        tenths = self._odd(device, "temperature", ts_ms, lambda at_ms: self._temperature(device, at_ms))
+        return np.asarray(np.rint(tenths).astype(np.int64))
+
+    def _temperature(self, device: Device, ts_ms: Ints) -> Floats:
         calm = between(290, 420, self.traffic.network.seed, device.name, "temperature")
         noise = self._noise(device, ts_ms, "temperature", step_s=600)[:, 0]
-        return np.asarray(np.rint(calm + 18 * self._rhythm(device, ts_ms) + 9 * noise).astype(np.int64))
+        return np.asarray(calm + 18 * self._rhythm(device, ts_ms) + 9 * noise)
 
     def rx_centi_dbm(self, device: Device, ts_ms: Ints) -> Ints:
         """(t, o): received light of optic_ports(device) in hundredths of a dBm; DARK_CENTI_DBM without a signal."""
@@ -169,6 +181,19 @@ class Readings:
         streams = (device.number * 64 + np.arange(count, dtype=np.int64))[None, :]
         left, right = (hash_uniform(cell + step, streams, salt=_SALT[salt]) for step in (0, 1))
         return np.asarray(left + (place[:, None] - cell) * (right - left))
+
+    def _odd(self, device: Device, gauge: str, ts_ms: Ints, quiet: Callable[[Ints], Floats]) -> Floats:
+        """A gauge, (t,) or (t, n), with its oddities: stuck at what it was when that began, or more than usual."""
+        values = quiet(ts_ms)
+        target = f"{device.name}:{gauge}"
+        for incident in self.timeline.incidents:
+            if incident.target == target and incident.kind in ODDITIES:
+                during = _during(incident, ts_ms)
+                if incident.kind is Kind.STUCK and during.any():
+                    values[during] = quiet(np.array([incident.start_ms]))[0]
+                else:
+                    values[during] += incident.magnitude
+        return values
 
     def _incidents(self, kind: Kind, target: str) -> list[Incident]:
         return [incident for incident in self.timeline.incidents if incident.kind is kind and incident.target == target]

@@ -17,10 +17,11 @@ from typing import Final, cast
 from app.clock import now_ms
 from app.demo.agent import answer
 from app.demo.communities import communities
-from app.demo.incidents import MOST_AT_ONCE, SLOT_MS, Faults, Incident
+from app.demo.incidents import MOST_AT_ONCE, ODDITIES, SLOT_MS, Faults, Incident, series_of
 from app.demo.journal import append_incident, beginning, demo_folder, journal_stamp, log_past, read_incidents
 from app.demo.mib import Mib
 from app.demo.network import build_network
+from app.demo.oddities import ODD_SLOT_MS, Oddities
 from app.demo.ports import ADDRESS, hold_simulator, reserve_ports
 from app.demo.readings import Readings
 from app.demo.snapshot import load_settled, save_settled
@@ -44,7 +45,9 @@ class Simulation:
         self.network = build_network(began.seed)
         self.traffic = Traffic(self.network, began.epoch_ms)
         self.faults = Faults(self.network, self.traffic.router)
+        self.oddities = Oddities(self.network, self.traffic)
         log_past(home, self.faults.past(began.epoch_ms, HISTORY_DAYS))
+        log_past(home, self.oddities.past(began.epoch_ms))
         self._stamp = journal_stamp(home)
         self.timeline = Timeline(self.traffic, self.faults, [])
         load_settled(home, self.timeline)
@@ -55,8 +58,7 @@ class Simulation:
 
     def tick(self, at_ms: int) -> None:
         """Let due incidents begin, take up what people logged, close what is over."""
-        due = self.due(at_ms)
-        if due is not None:
+        for due in filter(None, (self.due(at_ms), self.odd_due(at_ms))):
             append_incident(self.home, due)
             log.info(
                 "incident begins",
@@ -76,7 +78,7 @@ class Simulation:
         if scheduled is None or not scheduled.start_ms <= at_ms < scheduled.start_ms + LATEST_START_MS:
             return None
         known = self.timeline.incidents
-        active = [incident for incident in known if incident.is_active(at_ms)]
+        active = [incident for incident in known if incident.is_active(at_ms) and incident.kind not in ODDITIES]
         is_taken = any(
             incident.id == scheduled.id or set(incident.affected) & set(scheduled.affected) for incident in active
         )
@@ -84,6 +86,18 @@ class Simulation:
         if is_early or is_taken or len(active) >= MOST_AT_ONCE or is_paused(self.home):
             return None
         return scheduled
+
+    def odd_due(self, at_ms: int) -> Incident | None:
+        """The oddity that begins now, unless its device has an incident or something odd, or the demo is paused."""
+        scheduled = self.oddities.scheduled(at_ms // ODD_SLOT_MS)
+        if scheduled is None or not scheduled.start_ms <= at_ms < scheduled.start_ms + LATEST_START_MS:
+            return None
+        device = series_of(scheduled.target)[0]
+        is_taken = any(
+            incident.id == scheduled.id or (incident.is_active(at_ms) and _is_about(incident, device))
+            for incident in self.timeline.incidents
+        )
+        return None if is_taken or is_paused(self.home) else scheduled
 
     def is_silent(self, device: str, at_ms: int) -> bool:
         """Whether nobody gets an answer from this device at the moment."""
@@ -94,6 +108,10 @@ class Simulation:
         self.timeline.settle(until_ms)
         if self.timeline.settled_ms != before:
             save_settled(self.home, self.timeline)
+
+
+def _is_about(incident: Incident, device: str) -> bool:
+    return any(place.partition(":")[0] == device for place in incident.affected)
 
 
 def main(home: Path) -> None:

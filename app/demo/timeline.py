@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.demo.chance import between
-from app.demo.incidents import DAY_MS, Faults, Incident, Kind, change_times, target_end
+from app.demo.incidents import DAY_MS, GAUGES, ODDITIES, Faults, Incident, Kind, change_times, series_of, target_end
 from app.demo.network import Device
+from app.demo.oddities import bend
 from app.demo.routing import Breakage
 from app.demo.traffic import HISTORY_DAYS, Flows, Traffic
 
@@ -192,6 +193,10 @@ class Timeline:
                 factor[flow], extra[flow], discards[flow] = 0.0, FULL * traffic.speed[flow], 1.0
             elif incident.kind is Kind.OPTIC_FADING:
                 errors[traffic.network.port(*target_end(incident)).in_flow] = FADED_ERRORS
+        for incident in active:
+            if incident.kind in ODDITIES and series_of(incident.target)[1] not in GAUGES:
+                flow, times, more = bend(traffic, incident, start_ms)
+                factor[flow], extra[flow] = factor[flow] * times, extra[flow] + more
         packets = (factor * now + extra) / traffic.packet_octets
         errors, discards = errors * packets, discards * packets * FULL_DISCARDS
         touched = (np.abs(factor - 1.0) > 1e-9) | (extra > 0) | (errors > 0) | (discards > 0)

@@ -56,6 +56,7 @@ class Traffic:
         self.speed = flow_speeds(network) / 8
         seed, count = network.seed, network.flow_count
         self.packet_octets = np.array([between(380, 1150, seed, flow, "packet") for flow in range(count)])
+        self.peaks = np.asarray(self.weights[:, : len(self.router.kinds)] @ self.rhythm.cells.max(axis=0))
         self.bursts = self._burst_heights()
 
     def seconds(self, ts_ms: NDArray[np.int64]) -> Floats:
@@ -74,7 +75,7 @@ class Traffic:
 
     def rates(self, t_s: Floats, flows: Flows) -> Floats:
         """Octets per second."""
-        total = self._level(t_s, flows)
+        total = self.levels(t_s, flows)
         for octave, (step_s, share) in enumerate(OCTAVES):
             cell = np.floor(t_s / step_s)
             total += (self._knot(cell + 1, octave, flows) - self._knot(cell, octave, flows)) * (share / 2)
@@ -102,7 +103,8 @@ class Traffic:
         after = (self.rhythm.integral(t_s) - level) * (GROWTH_ENDS_AFTER_S / DAY_S)
         return np.asarray((self.rhythm.first_moment(growing) - epoch_s * level) / DAY_S + after)
 
-    def _level(self, t_s: Floats, flows: Flows) -> Floats:
+    def levels(self, t_s: Floats, flows: Flows) -> Floats:
+        """Octets per second without noise, bursts and chatter."""
         level = self.rhythm.value(t_s)
         age_s = np.minimum(t_s - (self.epoch_ms - self.origin_ms) / 1000.0, GROWTH_ENDS_AFTER_S)
         growth = level * (age_s / DAY_S)[:, None]
@@ -115,15 +117,14 @@ class Traffic:
         """
         times, back = np.unique(cell, return_inverse=True)
         noise = hash_uniform(times.astype(np.int64)[:, None], flows[None, :], salt=self.network.seed * 16 + octave)
-        return np.asarray((noise * self._level(times * OCTAVES[octave][0], flows))[back])
+        return np.asarray((noise * self.levels(times * OCTAVES[octave][0], flows))[back])
 
     def _burst_heights(self) -> Floats:
         """(flows,): by how much a burst lifts a flow, never above nine tenths of its port. Only edges have any."""
         heights = np.zeros(self.network.flow_count)
-        peaks = self.weights[:, : len(self.router.kinds)] @ self.rhythm.cells.max(axis=0)
         for demand in self.router.demands:
             for flow in (demand.port.in_flow, demand.port.out_flow):
-                room = 0.9 * self.speed[flow] - 1.2 * peaks[flow]
+                room = 0.9 * self.speed[flow] - 1.2 * self.peaks[flow]
                 heights[flow] = max(0.0, min(1.6 * self.mean[flow], room))
         return heights
 
