@@ -1,6 +1,19 @@
 """Tables. All are declared together: a foreign key must find its table whichever one a process asks for first."""
 
-from models import access, alerting, anomalies, archives, audit, blocks, events, feedback, inventory, samples, tenants
+from models import (
+    access,
+    alerting,
+    anomalies,
+    archives,
+    audit,
+    blocks,
+    events,
+    feedback,
+    injections,
+    inventory,
+    samples,
+    tenants,
+)
 
 __all__ = [
     "access",
@@ -11,6 +24,7 @@ __all__ = [
     "blocks",
     "events",
     "feedback",
+    "injections",
     "inventory",
     "samples",
     "tenants",

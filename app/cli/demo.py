@@ -38,7 +38,7 @@ def simulator() -> None:
         process.open_process(settings, "web")
         import_module("app.demo.seed").follow_ports(home)
         process.close_process()
-    import_module("app.demo.simulator").main(home)
+    import_module("app.demo.simulator").main(home, _Telling(settings))
 
 
 @demo.command()
@@ -86,6 +86,20 @@ def pause() -> None:
 def resume() -> None:
     """Let incidents happen by themselves again."""
     _control().pause(_home(), is_paused=False)
+
+
+class _Telling:
+    """Logs incidents with the program; its code is loaded and connected when there is something to tell."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.logbook: Any = None
+
+    def __call__(self, incidents: list[Any]) -> None:
+        if self.logbook is None:
+            import_module("app.runtime.process").open_process(self.settings, "web", pool_size=1)
+            self.logbook = import_module("app.demo.logbook")
+        self.logbook.record(incidents)
 
 
 def _home() -> Path:

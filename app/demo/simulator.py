@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final, cast
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import now_ms
 from app.demo.agent import answer
@@ -27,12 +29,14 @@ from app.demo.readings import Readings
 from app.demo.snapshot import load_settled, save_settled
 from app.demo.timeline import Timeline
 from app.demo.traffic import HISTORY_DAYS, Traffic
+from app.errors import WatchfloorError
 
 log = logging.getLogger(__name__)
 
 QUIET_MS: Final = 90_000
 SETTLE_AFTER_MS: Final = 60_000
 LATEST_START_MS: Final = 20_000
+TELL_EACH_S: Final = 10.0
 
 
 class Simulation:
@@ -114,13 +118,13 @@ def _is_about(incident: Incident, device: str) -> bool:
     return any(place.partition(":")[0] == device for place in incident.affected)
 
 
-def main(home: Path) -> None:
-    """Answer for the whole network until the process is told to stop."""
+def main(home: Path, tell: Callable[[list[Incident]], None]) -> None:
+    """Answer for the whole network until the process is told to stop; `tell` logs incidents with the program."""
     at_ms = now_ms()
     ports = reserve_ports(home, build_network(beginning(home, at_ms).seed))
     lock = hold_simulator(home)
     try:
-        asyncio.run(_serve(Simulation(home, at_ms), ports))
+        asyncio.run(_serve(Simulation(home, at_ms), ports, tell))
     finally:
         os.close(lock)
 
@@ -130,16 +134,33 @@ def is_paused(home: Path) -> bool:
     return (demo_folder(home) / "paused").exists()
 
 
-async def _serve(simulation: Simulation, ports: Mapping[str, int]) -> None:
+async def _serve(simulation: Simulation, ports: Mapping[str, int], tell: Callable[[list[Incident]], None]) -> None:
     transports = await _open(simulation, ports)
+    telling = asyncio.create_task(_keep_log(simulation, tell))
     log.info("simulated network is up", extra={"devices": len(transports), "links": len(simulation.network.links)})
     try:
         while True:
             simulation.tick(now_ms())
             await asyncio.sleep(1)
     finally:
+        telling.cancel()
         for transport in transports:
             transport.close()
+
+
+async def _keep_log(simulation: Simulation, tell: Callable[[list[Incident]], None]) -> None:
+    """Tell the program of each incident, and again when one ends otherwise; what fails is told again later."""
+    told: set[Incident] = set()
+    while True:
+        await asyncio.sleep(TELL_EACH_S)
+        news = [incident for incident in simulation.timeline.incidents if incident not in told]
+        try:
+            if news:
+                await asyncio.to_thread(tell, news)
+        except (WatchfloorError, SQLAlchemyError) as error:
+            log.warning("incidents are not logged yet", extra={"incidents": len(news), "reason": str(error)})
+        else:
+            told.update(news)
 
 
 async def _open(simulation: Simulation, ports: Mapping[str, int]) -> list[asyncio.DatagramTransport]:
