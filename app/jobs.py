@@ -22,6 +22,7 @@ class Job:
     timeout_s: int
 
 
+CAPACITY: Final = Job("workers.capacity.capacity", "ml", 3000)
 COMPACT: Final = Job("workers.compact.compact", "default", 300)
 DETECT: Final = Job("workers.detect.detect", "ml", 300)
 SCORE: Final = Job("workers.detect.score", "ml", 60)
@@ -48,6 +49,7 @@ JOBS: Final = (
     ERASE,
     RESTORE,
     COMPACT,
+    CAPACITY,
     DETECT,
     SCORE,
 )

@@ -29,6 +29,7 @@ TICK_S = 0.2
 LEASE = "schedule:leader"
 LEASE_MS = 5_000
 DETECT_EACH_S: Final = 60.0
+CAPACITY_EACH_S: Final = 300.0
 # An entry that nobody works off is not queued again and again.
 MOST_WAITING = 200
 _RENEW: Final = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end"
@@ -78,12 +79,20 @@ def detect_everywhere() -> None:
             jobs.enqueue(jobs.DETECT, tenant=tenant)
 
 
+def plan_capacity_everywhere() -> None:
+    """Queue the capacity planning of every tenant that is not queued yet; it looks whether there is a new day."""
+    for tenant in all_tenants():
+        if valkey().set(f"capacity:queued:{tenant}", 1, nx=True, ex=round(CAPACITY_EACH_S) - 5):
+            jobs.enqueue(jobs.CAPACITY, tenant=tenant)
+
+
 SCHEDULE: Final[Sequence[Timed]] = (
     Timed("evaluate", 1, evaluate_due_groups),
     Timed("deliver", 2, deliver_due_messages),
     Timed("expire", 5, expire_due_alerts),
     Timed("sweep", 2, queue_once(jobs.SWEEP)),
     Timed("detect", DETECT_EACH_S, detect_everywhere),
+    Timed("capacity", CAPACITY_EACH_S, plan_capacity_everywhere),
     Timed("compact", 300, queue_once(jobs.COMPACT)),
     Timed("retain", 3600, queue_once(jobs.RETAIN)),
     Timed("forget", 3600, queue_once(jobs.FORGET)),

@@ -14,7 +14,7 @@ from app.actions.outbox import plan
 from app.actions.transitions import Change, News, add_events, event_of, tell
 from app.auth.permissions import require
 from app.clock import utc_now
-from app.domain.alerting import anomaly_rules
+from app.domain.alerting import anomaly_rules, capacity_rules
 from app.domain.alerting.rulefile import RuleFile, check_rule, parse_rule_file
 from app.domain.alerting.rules import AlertEvent, Rule, RuleGroup
 from app.domain.alerting.starter import STARTER_PACK
@@ -30,6 +30,7 @@ SHORTEST_INTERVAL_S: Final = 1
 LONGEST_INTERVAL_S: Final = 86_400
 NEW_INTERVAL_S: Final = 15
 ANOMALY_INTERVAL_S: Final = 60
+CAPACITY_INTERVAL_S: Final = 600
 MOST_RULES: Final = 1000
 
 
@@ -150,6 +151,7 @@ def install_starter_pack(tenant: TenantId) -> None:
             if _group_named(session, group.name) is None:
                 _insert_group(session, tenant, group)
         _install_anomaly_rules(session, tenant)
+        _install_capacity_rules(session, tenant)
 
 
 def _check_group(group: RuleGroup) -> None:
@@ -222,6 +224,15 @@ def _install_anomaly_rules(session: Session, tenant: TenantId) -> None:
     for position, (rule, criteria) in enumerate(anomaly_rules.STARTER_RULES):
         row = _insert_rule(session, tenant, group.id, rule, position=position)
         row.kind, row.criteria = anomaly_rules.KIND, anomaly_rules.document_of(criteria)
+
+
+def _install_capacity_rules(session: Session, tenant: TenantId) -> None:
+    if _group_named(session, capacity_rules.GROUP) is not None:
+        return
+    group = _insert_group(session, tenant, RuleGroup(capacity_rules.GROUP, CAPACITY_INTERVAL_S, ()))
+    for position, (rule, criteria) in enumerate(capacity_rules.STARTER_RULES):
+        row = _insert_rule(session, tenant, group.id, rule, position=position)
+        row.kind, row.criteria = capacity_rules.KIND, capacity_rules.document_of(criteria)
 
 
 def _fill(row: RuleRow, rule: Rule) -> None:

@@ -20,8 +20,10 @@ from models.session import platform_session
 # What Valkey remembers of a tenant.
 KEYS: Final = (
     "alerts:expire:{tenant}",
+    "capacity:queued:{tenant}",
     "detect:queued:{tenant}",
     "ingest:answer:{tenant}:*",
+    "lease:capacity:{tenant}",
     "lease:detect:{tenant}",
     "ml:*:{tenant}",
     "ml:*:{tenant}:*",

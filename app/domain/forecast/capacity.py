@@ -11,6 +11,7 @@ trend); Hoeting et al., Bayesian Model Averaging (1999).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,6 +60,11 @@ class Outlook:
     d975: float | None
     now: float
     per_week: float
+    chances: tuple[float, ...]  # that it is full within 0, 1, … HORIZON_DAYS - 1 days
+
+    def chance_within(self, days: int) -> float:
+        """The chance that it is full within so many days."""
+        return self.chances[min(max(days, 0), HORIZON_DAYS - 1)]
 
 
 @dataclass(frozen=True)
@@ -78,32 +84,44 @@ def missing_days(daily: Float64s) -> int:
 
 
 def outlooks(
-    daily: Float64s, threshold: float, *, growth: float = 1.0, seed: int = 0, paths: int = PATHS
+    daily: Float64s, threshold: float, *, growth: float = 1.0, seeds: Sequence[int] = (), paths: int = PATHS
 ) -> list[Outlook]:
     """One outlook for each row of `daily` (n, t), days without a gap, the newest last; NaN = no figure that day.
 
     Full = the median of seven days is at or above `threshold`, in the unit of the values; `growth` multiplies every
-    drift (what if it grew twice as fast). The same seed draws the same paths.
+    drift (what if it grew twice as fast). A row with the same seed draws the same paths, whatever stands beside it.
     Raises ValueError for fewer than LEAST_DAYS days, or a row with fewer figures (missing_days).
     """
     unit = threshold / 100
     model = _fit(_checked(daily) / unit)
-    rng = np.random.default_rng(seed)
-    found = []
-    for i in range(len(daily)):
-        weekly = _weekly(model, i, growth, paths, rng) * unit
-        is_full = weekly >= threshold
-        day = np.where(is_full.any(axis=1), is_full.argmax(axis=1).astype(float), np.inf)
-        found.append(_outlook(model, i, day, unit))
-    return found
+    numbers = seeds or range(len(daily))
+    return [
+        _seen(model, i, growth, paths, unit=unit, threshold=threshold, seed=seed)[0] for i, seed in enumerate(numbers)
+    ]
 
 
-def fan(daily: Float64s, *, growth: float = 1.0, seed: int = 0, paths: int = PATHS) -> Fan:
-    """Where one daily figure (t,) goes within HORIZON_DAYS; days, growth, seed and errors as for outlooks()."""
-    unit = max(float(np.nanmax(np.abs(daily), initial=0.0)), 1e-9) / 100
+def outlook_and_fan(
+    daily: Float64s, threshold: float, *, growth: float = 1.0, seed: int = 0, paths: int = PATHS
+) -> tuple[Outlook, Fan]:
+    """The outlook of one daily figure (t,) and where it goes, from the same paths; all as for outlooks()."""
+    unit = threshold / 100
     model = _fit(_checked(daily[None]) / unit)
-    weekly = _weekly(model, 0, growth, paths, np.random.default_rng(seed)) * unit
-    return Fan(*np.quantile(weekly, (0.05, 0.25, 0.5, 0.75, 0.95), axis=0))
+    outlook, weekly = _seen(model, 0, growth, paths, unit=unit, threshold=threshold, seed=seed)
+    return outlook, Fan(*np.quantile(weekly, (0.05, 0.25, 0.5, 0.75, 0.95), axis=0))
+
+
+def weekly_medians(daily: Float64s) -> Float64s:
+    """(n, t) the median of the seven days up to each day; NaN for the first six. Days without a figure are bridged."""
+    medians = np.full(daily.shape, np.nan)
+    if daily.shape[1] >= WEEK:
+        medians[:, WEEK - 1 :] = _median7(_filled(daily))
+    return medians
+
+
+def filled_after(weekly: Float64s, since: int, threshold: float) -> int | None:
+    """Days from the day after `since` until one figure (t,), as weekly_medians() has it, was full; None = not yet."""
+    full = np.flatnonzero(weekly[since + 1 :] >= threshold)
+    return int(full[0]) if len(full) else None
 
 
 def _checked(daily: Float64s) -> Float64s:
@@ -209,14 +227,28 @@ def _filled(daily: Float64s) -> Float64s:
     filled = daily.copy()
     for i in np.flatnonzero(np.isnan(daily).any(axis=1)):
         known = np.isfinite(daily[i])
+        if not known.any():
+            continue
         filled[i, ~known] = np.interp(days[~known], days[known], daily[i, known])
     return filled
+
+
+def _seen(
+    model: _Model, i: int, growth: float, paths: int, *, unit: float, threshold: float, seed: int
+) -> tuple[Outlook, Float64s]:
+    """The outlook of one row, and the paths (paths, HORIZON_DAYS) of its weekly median that it comes from."""
+    weekly = _weekly(model, i, growth, paths, np.random.default_rng(seed)) * unit
+    is_full = weekly >= threshold
+    day = np.where(is_full.any(axis=1), is_full.argmax(axis=1).astype(float), np.inf)
+    return _outlook(model, i, day, unit), weekly
 
 
 def _outlook(model: _Model, i: int, day: Float64s, unit: float) -> Outlook:
     """What the days (paths,) on which the paths fill come to."""
     d025, d10, d50, d90, d975 = (_quantile(day, q) for q in (0.025, 0.1, 0.5, 0.9, 0.975))
-    p30, p90, p180 = (float((day <= within).mean()) for within in (30, 90, 180))
+    counts = np.bincount(day[np.isfinite(day)].astype(np.intp), minlength=HORIZON_DAYS)
+    chances = np.cumsum(counts) / len(day)
+    p30, p90, p180 = (float(chances[within]) for within in (30, 90, 180))
     weights = model.weights[i]
     return Outlook(
         p30=p30,
@@ -229,6 +261,7 @@ def _outlook(model: _Model, i: int, day: Float64s, unit: float) -> Outlook:
         d975=d975,
         now=float(weights @ model.level[i]) * unit,
         per_week=float(weights @ model.drift[i]) * WEEK * unit,
+        chances=tuple(chances.tolist()),
     )
 
 

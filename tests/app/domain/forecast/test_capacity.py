@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.domain.forecast.capacity import HORIZON_DAYS, LEAST_DAYS, fan, missing_days, outlooks
+from app.domain.forecast.capacity import (
+    HORIZON_DAYS,
+    LEAST_DAYS,
+    filled_after,
+    missing_days,
+    outlook_and_fan,
+    outlooks,
+    weekly_medians,
+)
 from app.domain.samples import Float64s
 
 DAYS = 180
@@ -79,10 +87,39 @@ def test_too_few_days_are_refused() -> None:
         outlooks(growing(0.1)[:, :20], 90.0)
 
 
-def test_a_fan_opens_around_its_middle() -> None:
-    opened = fan(growing(0.1)[0])
+def test_a_fan_opens_around_its_middle_and_agrees_with_the_outlook() -> None:
+    daily = growing(0.15)
+    outlook, opened = outlook_and_fan(daily[0], 90.0, seed=5)
     assert opened.middle.shape == (HORIZON_DAYS,)
     assert (opened.low90 <= opened.low50).all()
     assert (opened.high50 <= opened.high90).all()
     width = opened.high90 - opened.low90
     assert width[-1] > 2 * width[0]
+    assert [outlook] == outlooks(daily, 90.0, seeds=[5])
+    assert outlook.d50 == pytest.approx(np.argmax(opened.middle >= 90.0), abs=7)
+
+
+def test_a_row_has_the_same_answer_whatever_stands_beside_it() -> None:
+    rows = growing(0.1, 0.2)
+    assert outlooks(rows, 90.0, seeds=[8, 9])[1] == outlooks(rows[1:], 90.0, seeds=[9])[0]
+
+
+def test_the_chance_of_any_number_of_days() -> None:
+    [outlook] = outlooks(growing(0.15), 90.0)
+    assert [outlook.chance_within(days) for days in (30, 90, 180)] == [outlook.p30, outlook.p90, outlook.p180]
+    assert outlook.chance_within(9999) == outlook.chances[-1]
+
+
+@pytest.mark.parametrize("row", [np.full(90, 40.0), np.repeat([30.0, 35.0, 40.0], 30)], ids=["constant", "in steps"])
+def test_a_disk_that_hardly_moves_is_foreseen_without_a_fault(row: Float64s) -> None:
+    [outlook] = outlooks(row[None], 90.0)
+    assert outlook.p30 < 0.1
+
+
+def test_when_it_was_full_is_when_the_median_of_a_week_was() -> None:
+    daily = np.array([80.0] * 20 + [99.0] + [80.0] * 5 + [95.0] * 14)
+    weekly = weekly_medians(daily[None])[0]
+    assert np.isnan(weekly[:6]).all()
+    assert filled_after(weekly, 9, 90.0) == 29 - 10
+    assert filled_after(weekly, 35, 90.0) == 0
+    assert filled_after(weekly, 9, 99.0) is None
