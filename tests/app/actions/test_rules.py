@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.actions import rules
 from app.clock import utc_now
-from app.domain.alerting import anomaly_rules
+from app.domain.alerting import anomaly_rules, capacity_rules
 from app.domain.alerting.alert import Severity
 from app.domain.alerting.rules import Rule, RuleGroup
 from app.domain.alerting.starter import STARTER_PACK
