@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import numpy as np
 
 from app.domain.forecast import backtest
 from app.domain.forecast.base import Forecast
@@ -26,7 +27,10 @@ MOST_HORIZON = 10_000
 @click.option("--freq", help="The step: 5min, 1h, D; by the times when left out.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Where to write; else standard output.")
 def forecast(file: Path, horizon: int, season: int | None, freq: str | None, out: Path | None) -> None:
-    """Forecast each series of FILE (columns unique_id, ds, y), its model chosen by backtest on the file."""
+    """Forecast each series of FILE (columns unique_id, ds, y), its model chosen by backtest on the file.
+
+    A series without any number is left out.
+    """
     step = None if freq is None else step_of(freq)
     with file.open(newline="", encoding="utf-8-sig") as text:
         series = aligned(_rows(csv.DictReader(text)), step=step)
@@ -50,5 +54,7 @@ def _lines(series: LongForm, expected: Forecast, models: list[str]) -> Iterator[
     yield WRITTEN
     parts = (expected.mean, expected.lo80, expected.hi80, expected.lo95, expected.hi95)
     for i, name in enumerate(series.ids):
+        if not np.isfinite(series.values[i]).any():
+            continue
         for k, ds in enumerate(series.following(i, expected.mean.shape[1])):
             yield (name, ds, models[i], *(repr(float(part[i, k])) for part in parts))

@@ -11,7 +11,7 @@ import numpy as np
 from app.domain.forecast import boosting, conformal
 from app.domain.forecast.base import Forecast, filled
 from app.domain.forecast.boosting import GlobalModel
-from app.domain.forecast.errors_of_fit import scale_of
+from app.domain.forecast.errors_of_fit import TINY, scale_of
 from app.domain.forecast.registry import FORECASTERS, NAIVE
 from app.domain.samples import Float64s
 
@@ -132,13 +132,13 @@ def _loss(errors: Float64s) -> Float64s:
 def _weights(losses: Float64s, names: tuple[str, ...]) -> Float64s:
     """Inverse square error over the origins where each could speak, (n, f); the last value where nobody could."""
     known = ~np.isnan(losses)
-    mean = np.where(
-        known.any(axis=2), np.where(known, losses, 0).sum(axis=2) / np.maximum(known.sum(axis=2), 1), np.inf
-    )
-    best = mean.min(axis=0)
-    naive = mean[names.index(NAIVE)]
-    inverse = np.where(mean <= np.minimum(naive, 2 * best + 1e-12), (best + 1e-12) / (mean + 1e-12), 0.0) ** 2
-    inverse = np.where(np.isfinite(mean), inverse, 0.0)
+    could = np.asarray(known.any(axis=2))
+    mean = np.where(known, losses, 0).sum(axis=2) / np.maximum(known.sum(axis=2), 1)
+    best = np.where(could, mean, np.inf).min(axis=0)
+    naive = np.where(could, mean, np.inf)[names.index(NAIVE)]
+    fits = could & (mean <= np.minimum(naive, 2 * best + TINY))
+    best = np.where(np.isfinite(best), best, 0.0)
+    inverse = np.where(fits, (best + TINY) / (mean + TINY), 0.0) ** 2
     inverse[names.index("last_value"), inverse.sum(axis=0) == 0] = 1.0
     return np.asarray((inverse / inverse.sum(axis=0)).T)
 

@@ -46,6 +46,8 @@ class GlobalModel:
         if len(rows) > MOST_ROWS:
             chosen = np.random.default_rng(seed).choice(len(rows), MOST_ROWS, replace=False)
             rows, targets = rows[chosen], targets[chosen]
+        # scikit-learn cannot cut a column of which nothing is known (a week before, in a short past) into bins.
+        rows[:, np.isnan(rows).all(axis=0)] = 0
         model = HistGradientBoostingRegressor(
             loss="absolute_error",
             max_iter=250,
@@ -56,7 +58,7 @@ class GlobalModel:
             early_stopping=False,
             random_state=seed,
         ).fit(rows, targets)
-        return cls(_arrays(model, season=season, horizon=horizon))
+        return cls(arrays_of(model, season=season, horizon=horizon))
 
     @property
     def season(self) -> int:
@@ -71,7 +73,7 @@ class GlobalModel:
             return out
         for at in range(0, len(history), BATCH):
             seen = features(filled(history[at : at + BATCH], season), horizon=horizon, season=season)
-            out[at : at + BATCH] = self._corrected(seen)
+            out[at : at + BATCH] = self.corrected(seen)
         return out
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -84,7 +86,8 @@ class GlobalModel:
         _check(arrays)
         return cls({name: np.ascontiguousarray(arrays[name]) for name in ARRAYS})
 
-    def _corrected(self, seen: Features) -> Float64s:
+    def corrected(self, seen: Features) -> Float64s:
+        """Seasonal naive plus what the trees say of these features, (n, h)."""
         a = self.arrays
         correction = np.full(len(seen.rows), float(a["facts"][0]))
         _walk(
@@ -111,7 +114,7 @@ def _training(known: Float64s, *, horizon: int, season: int, origins: int) -> tu
     return np.concatenate(rows), np.concatenate(targets)
 
 
-def _arrays(model: HistGradientBoostingRegressor, *, season: int, horizon: int) -> dict[str, NDArray[Any]]:
+def arrays_of(model: HistGradientBoostingRegressor, *, season: int, horizon: int) -> dict[str, NDArray[Any]]:
     """The fitted trees, one after the other. Reads scikit-learn's own nodes; a test holds both predictions equal."""
     trees = [tree.nodes for stage in model._predictors for tree in stage]
     sizes = np.cumsum([0, *map(len, trees)])

@@ -17,6 +17,10 @@ UNITS_S: Final = {
     "s": 1, "min": 60, "t": 60, "h": 3600, "d": 86_400, "w": 604_800,
 }  # fmt: skip
 DAY_S: Final = 86_400
+# Steps that people mean; jittered times have a median near one of them, and a step that is a little wrong drifts away.
+USUAL_S: Final = (1, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400, 21_600, 43_200,
+                  86_400, 604_800)  # fmt: skip
+JITTER: Final = 0.1
 MOST_STEPS: Final = 200_000
 DEFAULT_SEASON: Final = 24
 
@@ -46,20 +50,21 @@ class LongForm:
 
     def _text(self, at: float) -> str:
         if not self.dated:
-            return str(round(at)) if at == round(at) else repr(at)
+            return str(round(at)) if at == round(at) else repr(float(at))
         return (datetime.fromtimestamp(0, UTC) + timedelta(seconds=at)).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def step_of(freq: str) -> float:
     """Seconds of a step such as 5min, 1h or D. Raises InvalidInput."""
-    match = re.fullmatch(r"(\d*)\s*(s|min|t|h|d|w)", freq.strip().lower())
+    match = re.fullmatch(r"([1-9]\d*|)\s*(s|min|t|h|d|w)", freq.strip().lower())
     if match is None:
         raise InvalidInput("--freq", "a step looks like 5min, 1h, D or W")
     return float(int(match[1] or 1) * UNITS_S[match[2]])
 
 
 def aligned(rows: Iterable[tuple[str, str, str]], *, step: float | None) -> LongForm:
-    """The rows (unique_id, ds, y) as arrays; the step is the median distance of times when none is given.
+    """The rows (unique_id, ds, y) as arrays; the step is the median distance of times when none is given, or the
+    usual step (a minute, an hour) that it is near to.
 
     Repeated times keep the last row, gaps become NaN. Raises InvalidInput for a row that cannot be read.
     """
@@ -71,7 +76,7 @@ def aligned(rows: Iterable[tuple[str, str, str]], *, step: float | None) -> Long
     dated = not all(_is_number(ds) for each in series.values() for ds, _ in (each[0], each[-1]))
     times = [np.array([_time(ds, dated=dated) for ds, _ in each]) for each in series.values()]
     values = [np.array([y for _, y in each]) for each in series.values()]
-    step = step or _step(times)
+    step = step or _step(times, dated=dated)
     return _grid(tuple(series), times, values, step=step, dated=dated)
 
 
@@ -86,9 +91,11 @@ def _grid(ids: tuple[str, ...], times: list[Float64s], values: list[Float64s], *
     return LongForm(ids=ids, values=out, last=last, step=step, dated=dated)
 
 
-def _step(times: list[Float64s]) -> float:
+def _step(times: list[Float64s], *, dated: bool) -> float:
     moves = np.concatenate([np.diff(np.unique(each)) for each in times])
-    return float(np.median(moves)) if len(moves) else 1.0
+    median = float(np.median(moves)) if len(moves) else 1.0
+    near = [usual for usual in USUAL_S if abs(median - usual) <= JITTER * usual] if dated else []
+    return float(min(near, key=lambda usual: abs(median - usual))) if near else median
 
 
 def _time(ds: str, *, dated: bool) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from app.domain.forecast.base import Forecaster
+from app.domain.forecast.decomposition import Decomposition
 from app.domain.forecast.seasonal_naive import LastValue, SeasonalNaive
 from app.domain.forecast.smoothing import SeasonalSmoothing, WeekProfile
 
@@ -17,6 +18,7 @@ FORECASTERS: Final[Mapping[str, Forecaster]] = {
         SeasonalNaive(7, "weekly_naive"),
         SeasonalSmoothing(),
         WeekProfile(),
+        Decomposition(),
         LastValue(),
     )
 }
