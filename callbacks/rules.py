@@ -15,8 +15,9 @@ from app.auth.current import current_viewer
 from app.auth.permissions import guarded
 from app.clock import utc_now
 from app.domain.alerting.alert import SEVERITIES, Severity
+from app.domain.alerting.kinds import KINDS
 from app.domain.alerting.rulefile import format_duration, parse_duration
-from app.domain.alerting.rules import Rule
+from app.domain.alerting.rules import PROMQL, Rule
 from app.domain.tenancy import READ, WRITE, Viewer, may
 from app.domain.units import format_age
 from app.errors import InvalidInput
@@ -55,6 +56,10 @@ CLASSES: Final = (
     "restart", "resource", "traffic", "environment", "service", "change", "security",
 )  # fmt: skip
 DEFAULT_GROUP: Final = "custom"
+KIND_WORDS: Final = {"promql": "PromQL expression", "anomaly": "Anomaly of series that a selector selects"}
+CRITERIA_ABOUT: Final = (
+    "An anomaly has least_score, direction (both, up, down), least_abs, least_rel, valid_lo, valid_hi"
+)
 PREVIEW_DAYS: Final = 1
 
 
@@ -172,6 +177,10 @@ def _form(viewer: Viewer, stored: StoredRule | None) -> Component:
     fields = [
         pair(field("name", "Name", rule.name, required=True), *where),
         area("expr", "Expression", rule.expr, about="PromQL; one alert for each series it returns"),
+        pair(
+            choice("kind", "Kind", [(kind, KIND_WORDS.get(kind, kind)) for kind in KINDS], rule.kind),
+            area("criteria", "Criteria of other kinds", _criteria_lines(rule), about=CRITERIA_ABOUT, rows=2),
+        ),
         html.Div([try_out, html.Div(id="rules-preview", role="status", className="grow")], className="row wrap"),
         pair(
             field("for", "For", format_duration(rule.for_s), about="How long it must hold: 0s, 90s, 5m"),
@@ -228,7 +237,21 @@ def _rule_of(command: Command) -> Rule:
         labels=_pairs("labels", command.text("labels")),
         annotations=_pairs("annotations", command.text("annotations")),
         is_enabled=bool(command.many("enabled")),
+        kind=command.text("kind") or PROMQL,
+        criteria={name: _plain(text) for name, text in _pairs("criteria", command.text("criteria")).items()},
     )
+
+
+def _criteria_lines(rule: Rule) -> str:
+    return _lines({name: f"{value:g}" if isinstance(value, float) else value for name, value in rule.criteria.items()})
+
+
+def _plain(text: str) -> float | str:
+    """A number where it is one."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _lines(pairs: Mapping[str, str]) -> str:

@@ -15,13 +15,14 @@ from app.actions.transitions import Change, News, add_events, event_of, tell
 from app.auth.permissions import require
 from app.clock import utc_now
 from app.domain.alerting import anomaly_rules, capacity_rules
+from app.domain.alerting.kinds import check_kind
 from app.domain.alerting.rulefile import RuleFile, check_rule, parse_rule_file
-from app.domain.alerting.rules import AlertEvent, Rule, RuleGroup
+from app.domain.alerting.rules import PROMQL, AlertEvent, Rule, RuleGroup
 from app.domain.alerting.starter import STARTER_PACK
 from app.domain.alerting.state import State
 from app.domain.tenancy import WRITE, TenantId, Viewer
 from app.errors import Conflict, InvalidInput, NotFound
-from app.promql.parse import parse
+from app.promql.parse import parse, parse_selector
 from app.queries.rules import rule_of
 from models.alerting import AlertRow, RuleGroupRow, RuleRow
 from models.session import tenant_session
@@ -29,8 +30,6 @@ from models.session import tenant_session
 SHORTEST_INTERVAL_S: Final = 1
 LONGEST_INTERVAL_S: Final = 86_400
 NEW_INTERVAL_S: Final = 15
-ANOMALY_INTERVAL_S: Final = 60
-CAPACITY_INTERVAL_S: Final = 600
 MOST_RULES: Final = 1000
 
 
@@ -147,11 +146,9 @@ def import_rule_file(viewer: Viewer, text: str) -> RuleFile:
 def install_starter_pack(tenant: TenantId) -> None:
     """Give a tenant the starter rules; groups that it has already stay as they are."""
     with tenant_session(tenant) as session:
-        for group in STARTER_PACK:
+        for group in (*STARTER_PACK, anomaly_rules.STARTER, capacity_rules.STARTER):
             if _group_named(session, group.name) is None:
                 _insert_group(session, tenant, group)
-        _install_anomaly_rules(session, tenant)
-        _install_capacity_rules(session, tenant)
 
 
 def _check_group(group: RuleGroup) -> None:
@@ -172,7 +169,11 @@ def _check_group(group: RuleGroup) -> None:
 def _check_rule(rule: Rule) -> None:
     """Raises InvalidInput for a rule that could not work, QueryError for an expression that is no PromQL."""
     check_rule(rule)
-    parse(rule.expr)
+    check_kind(rule)
+    if rule.kind == PROMQL:
+        parse(rule.expr)
+    else:
+        parse_selector(rule.expr)
 
 
 def _group_named(session: Session, name: str) -> RuleGroupRow | None:
@@ -217,29 +218,12 @@ def _insert_rule(session: Session, tenant: TenantId, group_id: int, rule: Rule, 
     return row
 
 
-def _install_anomaly_rules(session: Session, tenant: TenantId) -> None:
-    if _group_named(session, anomaly_rules.GROUP) is not None:
-        return
-    group = _insert_group(session, tenant, RuleGroup(anomaly_rules.GROUP, ANOMALY_INTERVAL_S, ()))
-    for position, (rule, criteria) in enumerate(anomaly_rules.STARTER_RULES):
-        row = _insert_rule(session, tenant, group.id, rule, position=position)
-        row.kind, row.criteria = anomaly_rules.KIND, anomaly_rules.document_of(criteria)
-
-
-def _install_capacity_rules(session: Session, tenant: TenantId) -> None:
-    if _group_named(session, capacity_rules.GROUP) is not None:
-        return
-    group = _insert_group(session, tenant, RuleGroup(capacity_rules.GROUP, CAPACITY_INTERVAL_S, ()))
-    for position, (rule, criteria) in enumerate(capacity_rules.STARTER_RULES):
-        row = _insert_rule(session, tenant, group.id, rule, position=position)
-        row.kind, row.criteria = capacity_rules.KIND, capacity_rules.document_of(criteria)
-
-
 def _fill(row: RuleRow, rule: Rule) -> None:
     row.name, row.expr, row.is_enabled = rule.name, rule.expr, rule.is_enabled
     row.for_s, row.keep_firing_for_s = rule.for_s, rule.keep_firing_for_s
     row.severity, row.alert_class = rule.severity, rule.alert_class
     row.labels, row.annotations, row.changed_at = dict(rule.labels), dict(rule.annotations), utc_now()
+    row.kind, row.criteria = rule.kind, dict(rule.criteria)
     row.health, row.last_error = "unknown", ""
 
 

@@ -14,7 +14,7 @@ from app.auth.permissions import require
 from app.domain.alerting.alert import Alert, Severity
 from app.domain.alerting.preview import Episode, episodes_of
 from app.domain.alerting.rulefile import check_rule
-from app.domain.alerting.rules import Rule
+from app.domain.alerting.rules import PROMQL, Rule
 from app.domain.alerting.state import State
 from app.domain.samples import is_absent
 from app.domain.tenancy import READ, Viewer
@@ -122,6 +122,8 @@ def preview(viewer: Viewer, draft: Rule, *, start: datetime, end: datetime, inte
     """How often `draft` would have fired between two moments. Raises InvalidInput or QueryError as saving it would."""
     require(viewer, READ, "rules")
     check_rule(draft)
+    if draft.kind != PROMQL:
+        raise InvalidInput("kind", "only PromQL rules can be tried out")
     if not start < end:
         raise InvalidInput("end", "must be after start")
     if not 1 <= interval_s <= 86_400:
@@ -148,6 +150,8 @@ def rule_of(row: RuleRow) -> Rule:
         labels=row.labels,
         annotations=row.annotations,
         is_enabled=row.is_enabled,
+        kind=row.kind,
+        criteria=row.criteria,
     )
 
 

@@ -19,7 +19,7 @@ from app.clock import utc_now
 from app.domain.alerting.alert import Severity
 from app.domain.alerting.preview import Episode
 from app.domain.alerting.rulefile import parse_duration
-from app.domain.alerting.rules import Rule, RuleGroup
+from app.domain.alerting.rules import PROMQL, Rule, RuleGroup
 from app.domain.alerting.state import State
 from app.domain.tenancy import READ, WRITE
 from app.queries import rules as queries
@@ -33,7 +33,7 @@ NEVER: Final = "0001-01-01T00:00:00Z"
 
 
 class RuleIn(msgspec.Struct, forbid_unknown_fields=True):
-    """A rule; durations as 5m, 1h30m or seconds."""
+    """A rule; durations as 5m, 1h30m or seconds. Kinds other than promql take a selector as `expr`, and criteria."""
 
     name: str
     expr: str
@@ -44,6 +44,8 @@ class RuleIn(msgspec.Struct, forbid_unknown_fields=True):
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     is_enabled: bool = True
+    kind: str = PROMQL
+    criteria: dict[str, float | str | None] = {}
 
 
 class RuleInGroup(RuleIn, forbid_unknown_fields=True):
@@ -234,6 +236,8 @@ def _rule(body: RuleIn) -> Rule:
         labels=body.labels,
         annotations=body.annotations,
         is_enabled=body.is_enabled,
+        kind=body.kind,
+        criteria=body.criteria,
     )
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+import msgspec
+
 from app.domain.alerting.alert import Severity
-from app.domain.alerting.rules import Instance, Rule, instances_of
+from app.domain.alerting.rules import Instance, Rule, RuleGroup, instances_of
 from app.domain.labels import Labels, Matcher, labels_of, value_of
 
-GROUP: Final = "Anomalies"
 KIND: Final = "anomaly"  # of a rule
 # How long an alert stays after the newest unusual point: the record rule passes on no second one for a while.
 KEEP_FOR_S: Final = 900.0
@@ -60,14 +61,8 @@ class AnomalyRule:
 
 
 def criteria_of(document: Mapping[str, Any]) -> Criteria:
-    """The criteria that a rule's row keeps."""
-    known = {name: document[name] for name in Criteria.__dataclass_fields__ if name in document}
-    return Criteria(**known | {"direction": Direction(known.get("direction", Direction.BOTH))})
-
-
-def document_of(criteria: Criteria) -> dict[str, Any]:
-    """What criteria_of() reads back."""
-    return asdict(criteria) | {"direction": criteria.direction.value}
+    """The criteria that a rule keeps."""
+    return msgspec.convert(document, Criteria)
 
 
 def meets(criteria: Criteria, found: Unusual) -> bool:
@@ -129,32 +124,41 @@ def _deviation(found: Unusual) -> tuple[Direction, float, float]:
     return Direction.BOTH, 0.0, 0.0
 
 
-def _starter(name: str, what: str, expr: str, criteria: Criteria, alert_class: str) -> tuple[Rule, Criteria]:
-    rule = Rule(
+def _starter(name: str, what: str, expr: str, alert_class: str, **criteria: float | str) -> Rule:
+    return Rule(
         name=name,
         expr=expr,
         keep_firing_for_s=KEEP_FOR_S,
         severity=Severity.WARNING,
         alert_class=alert_class,
         annotations={"summary": f"{{{{ $labels.device }}}} {{{{ $labels.ifName }}}}: {what} is unusual"},
+        kind=KIND,
+        criteria=criteria,
     )
-    return rule, criteria
 
 
 # Few, and quiet: what is far from anything seen in two weeks, and large enough to matter.
-STARTER_RULES: Final = (
-    _starter(
-        "TrafficAnomaly",
-        "traffic",
-        '{__name__=~"ifHCInOctets|ifHCOutOctets"}',
-        Criteria(least_score=1.25, least_abs=125_000, least_rel=0.2),
-        "traffic",
-    ),
-    _starter(
-        "ErrorsAnomaly",
-        "the rate of errors",
-        '{__name__=~"if(In|Out)(Errors|Discards)"}',
-        Criteria(least_score=1.25, direction=Direction.UP, least_abs=0.5),
-        "link-degraded",
+STARTER: Final = RuleGroup(
+    "Anomalies",
+    60,
+    (
+        _starter(
+            "TrafficAnomaly",
+            "traffic",
+            '{__name__=~"ifHCInOctets|ifHCOutOctets"}',
+            "traffic",
+            least_score=1.25,
+            least_abs=125_000,
+            least_rel=0.2,
+        ),
+        _starter(
+            "ErrorsAnomaly",
+            "the rate of errors",
+            '{__name__=~"if(In|Out)(Errors|Discards)"}',
+            "link-degraded",
+            least_score=1.25,
+            direction="up",
+            least_abs=0.5,
+        ),
     ),
 )

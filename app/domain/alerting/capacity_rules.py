@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final
+
+import msgspec
 
 from app.domain.alerting.alert import Severity
-from app.domain.alerting.rules import Instance, Rule, instances_of
+from app.domain.alerting.rules import Instance, Rule, RuleGroup, instances_of
 from app.domain.forecast.capacity import HORIZON_DAYS
 from app.domain.labels import Labels, Matcher, value_of
-from app.errors import InvalidInput
 
-GROUP: Final = "Capacity"
 KIND: Final = "capacity"  # of a rule
 # Everything: a selector names at least one label.
 EVERYTHING: Final = '{kind=~".+"}'
@@ -22,8 +22,8 @@ EVERYTHING: Final = '{kind=~".+"}'
 class Criteria:
     """How sure it must be (0 to 1) that something is full, and within how many days."""
 
-    chance: float = 0.9
-    within_days: int = 14
+    chance: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.9
+    within_days: Annotated[int, msgspec.Meta(ge=1, lt=HORIZON_DAYS)] = 14
 
 
 @dataclass(frozen=True)
@@ -37,22 +37,8 @@ class Filling:
 
 
 def criteria_of(document: Mapping[str, Any]) -> Criteria:
-    """The criteria that a rule's row keeps."""
-    return Criteria(**{name: document[name] for name in Criteria.__dataclass_fields__ if name in document})
-
-
-def document_of(criteria: Criteria) -> dict[str, Any]:
-    """What criteria_of() reads back."""
-    return asdict(criteria)
-
-
-def check(criteria: Criteria) -> Criteria:
-    """The criteria; raises InvalidInput for those that can never or always be met."""
-    if not 0 < criteria.chance <= 1:
-        raise InvalidInput("chance", "must be above 0 and at most 1")
-    if not 1 <= criteria.within_days < HORIZON_DAYS:
-        raise InvalidInput("within_days", f"must be from 1 to {HORIZON_DAYS - 1}")
-    return criteria
+    """The criteria that a rule keeps."""
+    return msgspec.convert(document, Criteria)
 
 
 def instances(
@@ -70,7 +56,9 @@ def instances(
     return raised
 
 
-STARTER_RULES: Final = (
+STARTER: Final = RuleGroup(
+    "Capacity",
+    600,
     (
         Rule(
             name="FillsUp",
@@ -82,7 +70,8 @@ STARTER_RULES: Final = (
                 " {{ $value | humanizePercentage }} sure",
                 "description": "From what was used on each day until now. See Capacity for the range of dates.",
             },
+            kind=KIND,
+            criteria={"chance": 0.8, "within_days": 30},
         ),
-        Criteria(chance=0.8, within_days=30),
     ),
 )

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any, Final
 
 from app.domain.alerting.alert import Severity, severity_of
 from app.domain.alerting.state import Clock, Reason, State, Step, Waits, step
@@ -18,11 +19,15 @@ from app.domain.labels import METRIC, Labels, labels_of
 from app.errors import QueryError
 
 ALERT_NAME = "alertname"
+PROMQL: Final = "promql"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A PromQL expression that raises one alert for each series it returns."""
+    """A PromQL expression that raises one alert for each series it returns.
+
+    Rules of other kinds (kinds.py) raise one for each series that `expr`, a selector, selects and `criteria` hold for.
+    """
 
     name: str
     expr: str
@@ -33,6 +38,8 @@ class Rule:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     is_enabled: bool = True
+    kind: str = PROMQL
+    criteria: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def waits(self) -> Waits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -48,10 +49,7 @@ def test_the_starter_pack_is_installed_once(cast: Cast) -> None:
     found = queries.groups(cast.alice)
     assert {group.name: tuple(item.rule for item in group.rules) for group in found} == {
         group.name: group.rules for group in STARTER_PACK
-    } | {
-        its.GROUP: tuple(rule for rule, _ in its.STARTER_RULES)  # type: ignore[attr-defined]  # either module
-        for its in (anomaly_rules, capacity_rules)
-    }
+    } | {its.name: its.rules for its in (anomaly_rules.STARTER, capacity_rules.STARTER)}
     assert queries.groups(cast.charlie) == []
 
 
@@ -197,3 +195,21 @@ def test_preview_bounds(cast: Cast) -> None:
         queries.preview(cast.vera, Rule("a", "rate("), start=now - timedelta(hours=1), end=now, interval_s=15)
     found = queries.preview(cast.charlie, DOWN, start=now - timedelta(days=30), end=now, interval_s=15)
     assert (found.step_s, found.episodes) == (1296, ())
+
+
+def test_a_rule_of_another_kind_says_what_is_wrong_with_it(cast: Cast) -> None:
+    def rule(expr: str = "load", kind: str = "anomaly", **criteria: Any) -> Rule:
+        return Rule(name="Unusual", expr=expr, kind=kind, criteria=criteria)
+
+    for wrong, where in (
+        (rule(kind="oracle"), "kind"),
+        (rule(kind="promql", least_score=1.0), "criteria"),
+        (rule(least=1.0), "criteria.least"),
+        (rule(direction="left"), "criteria"),
+    ):
+        with pytest.raises(InvalidInput, match=where):
+            rules.add_rule(cast.alice, "custom", wrong)
+    with pytest.raises(QueryError):
+        rules.add_rule(cast.alice, "custom", rule(expr="rate(load[5m]) > 1"))
+    made = rules.add_rule(cast.alice, "custom", rule(direction="up", least_abs=5.0))
+    assert queries.rule(cast.alice, made).rule.criteria == {"direction": "up", "least_abs": 5.0}
