@@ -56,9 +56,14 @@ CLASSES: Final = (
     "restart", "resource", "traffic", "environment", "service", "change", "security",
 )  # fmt: skip
 DEFAULT_GROUP: Final = "custom"
-KIND_WORDS: Final = {"promql": "PromQL expression", "anomaly": "Anomaly of series that a selector selects"}
+KIND_WORDS: Final = {
+    "promql": "PromQL expression",
+    "anomaly": "Anomaly of series that a selector selects",
+    "capacity": "Fills up, of things that a selector selects",
+}
 CRITERIA_ABOUT: Final = (
-    "An anomaly has least_score, direction (both, up, down), least_abs, least_rel, valid_lo, valid_hi"
+    "anomaly: least_score, direction (both, up, down), least_abs, least_rel, valid_lo, valid_hi. "
+    "capacity: chance, within_days."
 )
 PREVIEW_DAYS: Final = 1
 
@@ -249,9 +254,10 @@ def _criteria_lines(rule: Rule) -> str:
 def _plain(text: str) -> float | str:
     """A number where it is one."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return text
+    return int(number) if number.is_integer() else number
 
 
 def _lines(pairs: Mapping[str, str]) -> str:

@@ -45,7 +45,7 @@ class RuleIn(msgspec.Struct, forbid_unknown_fields=True):
     annotations: dict[str, str] = {}
     is_enabled: bool = True
     kind: str = PROMQL
-    criteria: dict[str, float | str | None] = {}
+    criteria: dict[str, int | float | str | None] = {}
 
 
 class RuleInGroup(RuleIn, forbid_unknown_fields=True):
