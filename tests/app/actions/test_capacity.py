@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -17,30 +17,15 @@ from models.alerting import AlertRow
 from models.audit import AuditRow
 from models.capacity import CapacityItemRow, CapacityPredictionRow, CapacityRunRow
 from models.session import tenant_session
+from tests.factories.capacity import DAYS, FIRST, GIGABIT, LAST_DAY, NOW, PORT, store_network
 from tests.factories.cast import Cast
 from tests.factories.database import RolledBackDatabase
 from tests.factories.rolled_history import growing, store_use
 
-NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-LAST_DAY = NOW.date() - timedelta(days=1)
-DAYS = 150
-FIRST = (LAST_DAY - capacity.EPOCH).days + 1 - DAYS
-PORT = {"device": "core-1", "site": "LON1", "role": "core", "ifName": "xe-0"}
-GIGABIT = 1e9
-
 
 @pytest.fixture
 def network(cast: Cast, db: RolledBackDatabase, valkey: Redis) -> Cast:
-    """A port that is full in about 40 days, one that stands still, an idle one, and a disk with little history."""
-    db.role = "worker"
-    # 60 % and 0.15 a day: 82.5 % after 150 days, 90 % another 50 days later.
-    store_use(cast.acme, "link", PORT, growing(61.0, 0.16, DAYS), size=GIGABIT, first_day=FIRST)
-    flat, idle = growing(40.0, 0.0, DAYS, seed=2), np.full(DAYS * 24, 0.01)
-    store_use(cast.acme, "link", PORT | {"ifName": "xe-1"}, flat, size=GIGABIT, first_day=FIRST)
-    store_use(cast.acme, "link", PORT | {"ifName": "xe-2"}, idle, size=GIGABIT, first_day=FIRST)
-    disk = {"device": "core-1", "storage": "/var"}
-    store_use(cast.acme, "disk", disk, growing(20, 0.1, 12), size=1e11, first_day=FIRST + DAYS - 12)
-    return cast
+    return store_network(cast, db)
 
 
 def items(tenant: TenantId) -> dict[str, CapacityItemRow]:
