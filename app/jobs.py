@@ -10,7 +10,7 @@ from rq.serializers import JSONSerializer
 
 from app.valkey import valkey
 
-QUEUES: Final = ("ingest", "rules", "notify", "default", "reports", "ml")
+QUEUES: Final = ("ingest", "rules", "notify", "default", "reports", "detect", "ml")
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,9 @@ class Job:
 
 CAPACITY: Final = Job("workers.capacity.capacity", "ml", 3000)
 COMPACT: Final = Job("workers.compact.compact", "default", 300)
-DETECT: Final = Job("workers.detect.detect", "ml", 300)
-SCORE: Final = Job("workers.detect.score", "ml", 60)
+DETECT: Final = Job("workers.detect.detect", "detect", 300)
+COMPARE: Final = Job("workers.detect.compare", "detect", 300)
+SCORE: Final = Job("workers.detect.score", "detect", 60)
 DRAIN: Final = Job("workers.drain.drain", "ingest", 120)
 EVALUATE: Final = Job("workers.evaluate.evaluate_group", "rules", 60)
 EXPIRE: Final = Job("workers.expire.expire", "rules", 60)
@@ -51,6 +52,7 @@ JOBS: Final = (
     COMPACT,
     CAPACITY,
     DETECT,
+    COMPARE,
     SCORE,
 )
 

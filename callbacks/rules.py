@@ -62,7 +62,8 @@ KIND_WORDS: Final = {
     "capacity": "Fills up, of things that a selector selects",
 }
 CRITERIA_ABOUT: Final = (
-    "anomaly: least_score, direction (both, up, down), least_abs, least_rel, valid_lo, valid_hi. "
+    "anomaly: least_score, direction (both, up, down), least_abs, least_rel, valid_lo, valid_hi, "
+    "source (series, peers). "
     "capacity: chance, within_days."
 )
 PREVIEW_DAYS: Final = 1

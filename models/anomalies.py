@@ -45,7 +45,7 @@ class AnomalyRow(Base):
 
     __tablename__ = "anomalies"
     __table_args__ = (
-        UniqueConstraint("tenant_id", "group_id", "slot", "started_at"),
+        UniqueConstraint("tenant_id", "group_id", "slot", "started_at", "source", name="anomalies_series_key"),
         Index("anomalies_recent_idx", "tenant_id", "started_at"),
         Index("anomalies_device_idx", "tenant_id", "device_name", "started_at"),
     )
@@ -54,6 +54,7 @@ class AnomalyRow(Base):
     tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
     group_id: Mapped[int]
     slot: Mapped[int] = mapped_column(SmallInteger)
+    source: Mapped[str] = mapped_column(server_default="series")  # app.tsdb.found_anomalies.Source
     metric: Mapped[str]
     labels: Mapped[Document]
     device_name: Mapped[str] = mapped_column(server_default="")

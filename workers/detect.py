@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from app import clock, jobs, selfmetrics
-from app.actions import anomalies, inference
+from app.actions import anomalies, inference, peers
 from app.domain.anomaly.memory import Memory
 from app.domain.anomaly.novelty import Novelty
 from app.domain.anomaly.question import ScoredColumn, ScoreQuestion
@@ -26,7 +26,8 @@ from app.valkey import valkey
 
 log = logging.getLogger(__name__)
 
-BUDGET_S: Final = 40.0
+# Of one cycle: then questions and other tenants have their turn.
+BUDGET_S: Final = 5.0
 LEASE: Final = "lease:detect:{tenant}"
 LEASE_MS: Final = 90_000
 DAY_MS: Final = 86_400_000
@@ -67,6 +68,13 @@ def run(tenant: TenantId) -> bool:
     facts = {"tenant": tenant, "points": cycle.points, "series": cycle.series, "seconds": round(took_s, 2)}
     log.info("scored", extra=facts | {"anomalies": cycle.anomalies, "firing": firing, "all": cycle.is_done})
     return cycle.is_done
+
+
+def compare(*, tenant: int) -> None:
+    """Job: the devices of each role side by side."""
+    now_ms = clock.now_ms()
+    found = peers.compare_peers(TenantId(tenant), now_ms=now_ms)
+    log.info("compared peers", extra={"tenant": tenant, "unlike": found})
 
 
 def score(*, tenant: int, question: str) -> None:

@@ -28,8 +28,6 @@ log = logging.getLogger(__name__)
 TICK_S = 0.2
 LEASE = "schedule:leader"
 LEASE_MS = 5_000
-DETECT_EACH_S: Final = 60.0
-CAPACITY_EACH_S: Final = 300.0
 # An entry that nobody works off is not queued again and again.
 MOST_WAITING = 200
 _RENEW: Final = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end"
@@ -72,18 +70,15 @@ def expire_due_alerts() -> int:
     return received_alerts.enqueue_expired(clock.utc_now())
 
 
-def detect_everywhere() -> None:
-    """Queue the detection of every tenant that is not queued yet."""
-    for tenant in all_tenants():
-        if valkey().set(f"detect:queued:{tenant}", 1, nx=True, ex=round(DETECT_EACH_S) - 5):
-            jobs.enqueue(jobs.DETECT, tenant=tenant)
+def for_each_tenant(job: jobs.Job, every_s: float) -> Callable[[], None]:
+    """An entry that queues a job of every tenant; of one that is queued no second one for nearly `every_s`."""
 
+    def queue() -> None:
+        for tenant in all_tenants():
+            if valkey().set(f"queued:{job.function}:{tenant}", 1, nx=True, ex=max(1, round(every_s) - 5)):
+                jobs.enqueue(job, tenant=tenant)
 
-def plan_capacity_everywhere() -> None:
-    """Queue the capacity planning of every tenant that is not queued yet; it looks whether there is a new day."""
-    for tenant in all_tenants():
-        if valkey().set(f"capacity:queued:{tenant}", 1, nx=True, ex=round(CAPACITY_EACH_S) - 5):
-            jobs.enqueue(jobs.CAPACITY, tenant=tenant)
+    return queue
 
 
 SCHEDULE: Final[Sequence[Timed]] = (
@@ -91,8 +86,9 @@ SCHEDULE: Final[Sequence[Timed]] = (
     Timed("deliver", 2, deliver_due_messages),
     Timed("expire", 5, expire_due_alerts),
     Timed("sweep", 2, queue_once(jobs.SWEEP)),
-    Timed("detect", DETECT_EACH_S, detect_everywhere),
-    Timed("capacity", CAPACITY_EACH_S, plan_capacity_everywhere),
+    Timed("detect", 60, for_each_tenant(jobs.DETECT, 60)),
+    Timed("compare", 600, for_each_tenant(jobs.COMPARE, 600)),
+    Timed("capacity", 600, for_each_tenant(jobs.CAPACITY, 600)),
     Timed("compact", 300, queue_once(jobs.COMPACT)),
     Timed("retain", 3600, queue_once(jobs.RETAIN)),
     Timed("forget", 3600, queue_once(jobs.FORGET)),

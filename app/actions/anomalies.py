@@ -311,6 +311,7 @@ def _unusual(row: AnomalyRow) -> Unusual:
         expected_hi=row.expected_hi,
         nearest=row.nearest,
         why=View(row.view).sentence,
+        source=row.source,
     )
 
 

@@ -1,4 +1,4 @@
-"""Asking the ml workers and waiting for their answer: the web computes no model itself.
+"""Asking the workers of detection and waiting for their answer: the web computes no model itself.
 
 The question and the answer pass through Valkey for a minute; the job carries ids alone.
 """
@@ -41,7 +41,7 @@ def ask(viewer: Viewer, noun: str, job: jobs.Job, question: bytes, *, wait_s: in
         jobs.enqueue(job, **names)
         found = valkey().blpop([ANSWERED.format(**names)], timeout=wait_s)
         if not isinstance(found, list | tuple) or not isinstance(found[1], bytes):
-            raise Unavailable("the ml worker", retry_after_s=RETRY_AFTER_S)
+            raise Unavailable("the worker of detection", retry_after_s=RETRY_AFTER_S)
         return found[1]
     finally:
         valkey().delete(ASKED.format(**names))

@@ -32,7 +32,8 @@ WORKER_QUEUES = {
     "worker-rules": ("rules",),
     "worker-notify": ("notify",),
     "worker-default": ("default", "reports"),
-    # Detection keeps its states in memory, and forecasts and training take long.
+    # Detection keeps its states in memory and answers questions; forecasts and training take long.
+    "worker-detect": ("detect",),
     "worker-ml": ("ml",),
 }
 

@@ -20,14 +20,13 @@ from models.session import platform_session
 # What Valkey remembers of a tenant.
 KEYS: Final = (
     "alerts:expire:{tenant}",
-    "capacity:queued:{tenant}",
-    "detect:queued:{tenant}",
     "ingest:answer:{tenant}:*",
     "lease:capacity:{tenant}",
     "lease:detect:{tenant}",
     "ml:*:{tenant}",
     "ml:*:{tenant}:*",
     "notify:queued:{tenant}:*",
+    "queued:*:{tenant}",
     "quota:series:{tenant}",
     "quota:{tenant}",
     "rules:queued:{tenant}:*",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import select, tuple_
@@ -17,6 +18,13 @@ from models.anomalies import AnomalyRow
 # Points nearer than this are one anomaly.
 MERGE_MS: Final = 1_800_000
 _AT_ONCE: Final = 5_000
+
+
+class Source(StrEnum):
+    """Who found an anomaly."""
+
+    SERIES = "series"  # a look at the series alone
+    PEERS = "peers"  # the devices of a role side by side
 
 
 @dataclass(frozen=True)
@@ -36,14 +44,21 @@ class Point:
     view: int
 
 
-def write(session: Session, tenant: TenantId, points: Sequence[Point]) -> None:
+def write(
+    session: Session,
+    tenant: TenantId,
+    points: Sequence[Point],
+    *,
+    source: Source = Source.SERIES,
+    merge_ms: int = MERGE_MS,
+) -> None:
     """Add points, in order of time for each series; one that is there already changes nothing."""
-    open_now = _newest(session, tenant, points)
+    open_now = _newest(session, tenant, points, source, merge_ms)
     for point in points:
         at = moment(point.ts_ms)
         row = open_now.get((point.group_id, point.slot))
-        if row is None or point.ts_ms - row.last_at.timestamp() * 1000 > MERGE_MS:
-            row = _begun(tenant, point)
+        if row is None or point.ts_ms - row.last_at.timestamp() * 1000 > merge_ms:
+            row = _begun(tenant, point, source)
             session.add(row)
             open_now[point.group_id, point.slot] = row
         elif at > row.last_at:
@@ -53,20 +68,23 @@ def write(session: Session, tenant: TenantId, points: Sequence[Point]) -> None:
     session.flush()
 
 
-def _newest(session: Session, tenant: TenantId, points: Sequence[Point]) -> dict[tuple[int, int], AnomalyRow]:
+def _newest(
+    session: Session, tenant: TenantId, points: Sequence[Point], source: Source, merge_ms: int
+) -> dict[tuple[int, int], AnomalyRow]:
     """The newest anomaly of each of the series that may go on."""
     if not points:
         return {}
-    since = moment(min(point.ts_ms for point in points) - MERGE_MS)
+    since = moment(min(point.ts_ms for point in points) - merge_ms)
     series = sorted({(point.group_id, point.slot) for point in points})
     found: dict[tuple[int, int], AnomalyRow] = {}
     for first in range(0, len(series), _AT_ONCE):
-        # Uses anomalies_tenant_id_group_id_slot_started_at_key.
+        # Uses anomalies_series_key.
         query = (
             select(AnomalyRow)
             .where(
                 AnomalyRow.tenant_id == tenant,
                 tuple_(AnomalyRow.group_id, AnomalyRow.slot).in_(series[first : first + _AT_ONCE]),
+                AnomalyRow.source == source,
                 AnomalyRow.last_at >= since,
             )
             .order_by(AnomalyRow.started_at)
@@ -75,12 +93,13 @@ def _newest(session: Session, tenant: TenantId, points: Sequence[Point]) -> dict
     return found
 
 
-def _begun(tenant: TenantId, point: Point) -> AnomalyRow:
+def _begun(tenant: TenantId, point: Point, source: Source) -> AnomalyRow:
     labels = dict(point.labels)
     row = AnomalyRow(
         tenant_id=tenant,
         group_id=point.group_id,
         slot=point.slot,
+        source=source,
         metric=labels.get(METRIC, ""),
         labels=labels,
         device_name=labels.get("device", ""),

@@ -1,4 +1,4 @@
-"""The ml worker: a tenant's cycle, and questions that the web asks and waits for."""
+"""The worker of detection: a tenant's cycle, and questions that the web asks and waits for."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def get_anomaly(anomaly_id: int) -> Response:
 @documented("Score stored series, or given values", body=ScoreIn, answer=ScoresOut)
 @guarded(READ, "anomalies")
 def score() -> Response:
-    """Each point scored by those before it, as detection does; an ml worker computes it."""
+    """Each point scored by those before it, as detection does; a worker computes it."""
     asked = msgspec.json.encode(_question(json_body(ScoreIn)))
     found = msgspec.json.decode(inference.ask(current_viewer(), "anomalies", jobs.SCORE, asked))
     if "error" in found:

@@ -36,6 +36,7 @@ class Criteria:
     least_rel: float = 0.0  # the same, as a share of the nearer end of the range
     valid_lo: float | None = None  # values outside are faults of measuring
     valid_hi: float | None = None
+    source: str = "series"  # or "peers": unlike the other devices of its role
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Unusual:
     expected_hi: float | None
     nearest: float | None
     why: str  # a sentence: the view that fired
+    source: str = "series"
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def criteria_of(document: Mapping[str, Any]) -> Criteria:
 
 def meets(criteria: Criteria, found: Unusual) -> bool:
     """Whether an anomaly counts for a rule."""
-    if found.score < criteria.least_score:
+    if found.source != criteria.source or found.score < criteria.least_score:
         return False
     if criteria.valid_lo is not None and found.value < criteria.valid_lo:
         return False

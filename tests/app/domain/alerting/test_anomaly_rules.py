@@ -22,6 +22,7 @@ def unusual(value: float, *, score: float = 2.0, low: float | None = 10, high: f
     [
         pytest.param(25, {}, True, id="anything"),
         pytest.param(25, {"least_score": 2.5}, False, id="not unusual enough"),
+        pytest.param(25, {"source": "peers"}, False, id="found by another"),
         pytest.param(25, {"direction": Direction.UP}, True, id="above"),
         pytest.param(5, {"direction": Direction.UP}, False, id="below"),
         pytest.param(5, {"direction": Direction.DOWN}, True, id="below is asked for"),
