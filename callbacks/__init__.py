@@ -9,6 +9,7 @@ from callbacks import (
     account,
     admin,
     alerts,
+    anomalies,
     audit,
     cardinality,
     channels,
@@ -29,6 +30,7 @@ from callbacks import (
 CALLBACKS: Final[tuple[ModuleType, ...]] = (
     floor,
     alerts,
+    anomalies,
     explore,
     inventory,
     device,

@@ -9,6 +9,7 @@ from pages import (
     account,
     admin,
     alerts,
+    anomalies,
     audit,
     cardinality,
     channels,
@@ -29,6 +30,7 @@ from pages import (
 PAGES: Final[tuple[ModuleType, ...]] = (
     floor,
     alerts,
+    anomalies,
     explore,
     inventory,
     device,

@@ -84,6 +84,15 @@ def time_axis(start: float, end: float) -> dict[str, Any]:
     }
 
 
+def shade(figure: go.Figure, low: float, high: float) -> None:
+    """Shade a range of values over the whole time: what was expected."""
+    edge = {"color": token("ok", 0.5), "width": 1, "dash": "dot"}
+    fill = token("ok", 0.10)
+    figure.add_shape(
+        type="rect", xref="paper", yref="y", x0=0, x1=1, y0=low, y1=high, line=edge, fillcolor=fill, layer="below"
+    )
+
+
 def shifted(ts_ms: Int64s, zone: tzinfo) -> NDArray[np.float64]:
     """Times in ms as the wall clock of `zone` shows them; plotly.js draws numbers as if they were UTC."""
     if not len(ts_ms):
@@ -108,7 +117,7 @@ def _trace(line: Line, zone: tzinfo, unit: str) -> go.Scatter:
         mode="lines",
         line={"color": colour, "width": 1.0 if is_grey else line.width, "dash": line.dash},
         hoverinfo="skip" if is_grey else None,
-        hovertemplate=None if is_grey else f"%{{y:{line.digits}}}{suffix}<extra>{_plain(line.name)}</extra>",
+        hovertemplate=None if is_grey else f"%{{y:{line.digits}}}{suffix}<extra>{plain(line.name)}</extra>",
         showlegend=not is_grey,
         meta=line.rank,
         connectgaps=False,
@@ -143,13 +152,13 @@ def _mark(figure: go.Figure, band: Band, window: Window, zone: tzinfo, *, place:
         yanchor="top",
         xshift=-5 if is_late else 5,
         yshift=-14 * place,
-        text=_plain(band.text),
+        text=plain(band.text),
         showarrow=False,
         font={"size": 11, "color": token(band.severity)},
     )
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text of a device or person as text: plotly.js would read tags in it."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 

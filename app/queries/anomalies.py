@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import ColumnElement, or_, select, tuple_
 
 from app.auth.permissions import require
+from app.domain.alerting.anomaly_rules import KIND
 from app.domain.anomaly.base import View
 from app.domain.anomaly.found import Anomaly
 from app.domain.tenancy import READ, Viewer
 from app.errors import NotFound
+from app.tsdb.places import Place
+from models.alerting import AlertRow, RuleRow
 from models.anomalies import AnomalyRow
+from models.feedback import FeedbackMarkRow
 from models.session import tenant_session
 
 NOUN = "anomalies"
+# An alert comes at the next cycle, and when a tenant is behind some cycles later.
+RAISED_WITHIN: Final = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,9 @@ class AnomalyFilter:
     least_score: float = 1.0
     since: datetime | None = None
     until: datetime | None = None
+    view: str = ""
+    text: str = ""  # looked for in metric, device and interface
+    verdict: str = ""  # expected | real | none
 
 
 def anomalies(
@@ -49,6 +60,7 @@ def anomalies(
     for column, value in equal:
         if value:
             query = query.where(column == value)
+    query = query.where(*_more(viewer, wanted))
     if wanted.since is not None:
         query = query.where(AnomalyRow.last_at >= wanted.since)
     if wanted.until is not None:
@@ -60,6 +72,55 @@ def anomalies(
         return [anomaly_of(row) for row in rows]
 
 
+def related(viewer: Viewer, its: Anomaly, *, within: timedelta, limit: int = 6) -> list[Anomaly]:
+    """The other anomalies of the same device that began near it in time, the worst first."""
+    require(viewer, READ, NOUN)
+    if not its.device:
+        return []
+    # Uses anomalies_device_idx.
+    query = select(AnomalyRow).where(
+        AnomalyRow.tenant_id == viewer.tenant,
+        AnomalyRow.device_name == its.device,
+        AnomalyRow.started_at.between(its.started_at - within, its.last_at + within),
+        AnomalyRow.id != its.id,
+        AnomalyRow.score >= 1.0,
+    )
+    with tenant_session(viewer.tenant) as session:
+        return [anomaly_of(row) for row in session.scalars(query.order_by(AnomalyRow.score.desc()).limit(limit))]
+
+
+def alert_of_anomaly(viewer: Viewer, its: Anomaly) -> int | None:
+    """The alert that a rule raised for it, the newest if there are several; None where there is none."""
+    require(viewer, READ, "alerts")
+    # Uses alerts_recent_idx.
+    query = (
+        select(AlertRow.id)
+        .join(RuleRow, RuleRow.id == AlertRow.rule_id)
+        .where(
+            AlertRow.tenant_id == viewer.tenant,
+            RuleRow.kind == KIND,
+            AlertRow.device_name == its.device,
+            AlertRow.interface_name == its.interface,
+            AlertRow.labels["metric"].astext == its.metric,
+            AlertRow.fired_at.between(its.started_at, its.last_at + RAISED_WITHIN),
+        )
+        .order_by(AlertRow.fired_at.desc())
+        .limit(1)
+    )
+    with tenant_session(viewer.tenant) as session:
+        return session.scalar(query)
+
+
+def places_of(viewer: Viewer, anomaly_ids: Sequence[int]) -> dict[int, Place]:
+    """Where the series of these anomalies are stored."""
+    require(viewer, READ, NOUN)
+    query = select(AnomalyRow.id, AnomalyRow.group_id, AnomalyRow.slot).where(
+        AnomalyRow.tenant_id == viewer.tenant, AnomalyRow.id.in_(anomaly_ids)
+    )
+    with tenant_session(viewer.tenant) as session:
+        return {row.id: (row.group_id, row.slot) for row in session.execute(query)}
+
+
 def anomaly(viewer: Viewer, anomaly_id: int) -> Anomaly:
     """One of them; raises NotFound."""
     require(viewer, READ, NOUN)
@@ -69,6 +130,27 @@ def anomaly(viewer: Viewer, anomaly_id: int) -> Anomaly:
         if row is None:
             raise NotFound(f"There is no anomaly {anomaly_id}.")
         return anomaly_of(row)
+
+
+def _more(viewer: Viewer, wanted: AnomalyFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.view:
+        known = {view.name.lower(): view for view in View}
+        conditions.append(AnomalyRow.view == known.get(wanted.view, -1))
+    if wanted.text:
+        columns = (AnomalyRow.metric, AnomalyRow.device_name, AnomalyRow.interface_name)
+        conditions.append(or_(*(column.icontains(wanted.text, autoescape=True) for column in columns)))
+    if wanted.verdict:
+        standing = select(FeedbackMarkRow.id).where(
+            FeedbackMarkRow.tenant_id == viewer.tenant,
+            FeedbackMarkRow.anomaly_id == AnomalyRow.id,
+            FeedbackMarkRow.undone_at.is_(None),
+        )
+        is_none = wanted.verdict == "none"
+        if not is_none:
+            standing = standing.where(FeedbackMarkRow.verdict == wanted.verdict)
+        conditions.append(~standing.exists() if is_none else standing.exists())
+    return conditions
 
 
 def anomaly_of(row: AnomalyRow) -> Anomaly:

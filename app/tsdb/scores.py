@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
+from app.domain.labels import Labels
 from app.domain.samples import Float64s, Int64s, absent_array
 from app.domain.tenancy import TenantId
 from app.tsdb.blocks import moment
+from app.tsdb.selection import Group
 
 STEPS_PER_UNIT: Final = 64
 # Bytes 1 to 255.
@@ -41,6 +43,13 @@ _READ = text("""
 _PACKED = text("""
     select s.group_id, octet_length(s.scores) as width, s.ts > :start as is_inside, string_agg(s.scores, '') as octets
     from anomaly_scores s where s.tenant_id = :tenant and s.ts > :before and s.ts <= :end group by 1, 2, 3
+""")
+_STRETCHES = text("""
+    select s.group_id, octet_length(s.scores) as width,
+        floor((extract(epoch from s.ts) * 1000 - :start_ms) / :length)::int as stretch,
+        string_agg(s.scores, '') as octets
+    from unnest(cast(:groups as int[])) as g(group_id) join anomaly_scores s on s.group_id = g.group_id
+    where s.tenant_id = :tenant and s.ts >= :start and s.ts < :end group by 1, 2, 3
 """)
 # Uses anomaly_scores_pkey: one series after the other.
 _WHEN = text("""
@@ -126,6 +135,33 @@ def packed(
             matrix = np.frombuffer(octets, dtype=np.uint8).reshape(-1, width)
             rows.setdefault(group_id, {}).setdefault(is_inside, []).append(matrix)
     return {group_id: (_joined(its.get(True, [])), _joined(its.get(False, []))) for group_id, its in rows.items()}
+
+
+def highest(
+    connection: Connection, tenant: TenantId, groups: Sequence[Group], *, start_ms: int, length_ms: int, count: int
+) -> tuple[NDArray[np.uint8], list[Labels | None]]:
+    """For `count` stretches from start_ms on the highest byte of these series (count,), and whose it was."""
+    peaks = np.zeros(count, dtype=np.uint8)
+    whose: list[Labels | None] = [None] * count
+    by_id = {group.group_id: group for group in groups}
+    parameters = {
+        "tenant": tenant,
+        "groups": list(by_id),
+        "start_ms": start_ms,
+        "length": length_ms,
+        "start": moment(start_ms),
+        "end": moment(start_ms + count * length_ms),
+    }
+    for group_id, width, stretch, octets in connection.execute(_STRETCHES, parameters):
+        group = by_id[group_id]
+        known = np.flatnonzero(group.slots < width)
+        if not len(known):
+            continue
+        own = np.frombuffer(octets, dtype=np.uint8).reshape(-1, width)[:, group.slots[known]].max(axis=0)
+        best = int(own.argmax())
+        if own[best] > peaks[stretch]:
+            peaks[stretch], whose[stretch] = own[best], group.labels[int(known[best])]
+    return peaks, whose
 
 
 def when(

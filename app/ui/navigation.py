@@ -25,6 +25,7 @@ class Entry:
 NAVIGATION: Final = (
     Entry("/", "Overview", "layout-dashboard", "O", "Monitor"),
     Entry("/alerts", "Alerts", "siren", "A", "Monitor", noun="alerts"),
+    Entry("/anomalies", "Anomalies", "activity", "N", "Monitor", noun="anomalies", on_phone=False),
     Entry("/incidents", "Incidents", "flame", "I", "Monitor", noun="alerts"),
     Entry("/topology", "Topology", "share-2", "T", "Monitor"),
     Entry("/explore", "Explore", "chart-line", "E", "Analyse"),

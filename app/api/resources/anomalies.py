@@ -48,6 +48,8 @@ FILTERS = {
     "device": "only of this device",
     "interface": "only of this interface",
     "least_score": "only with this score or a higher one; 1.0, the boundary of the balanced profile, when left out",
+    "view": "only where this view fired: value, log, day, week, residual, peers, forest",
+    "verdict": "only with this verdict: expected, real, or none",
     "since": "only those that lasted until this moment or longer (RFC 3339)",
     "until": "only those that began before this moment (RFC 3339)",
 }
@@ -64,6 +66,8 @@ def list_anomalies() -> Response:
         device=text_parameter("device"),
         interface=text_parameter("interface"),
         least_score=_least_score(),
+        view=text_parameter("view"),
+        verdict=text_parameter("verdict"),
         since=moment_parameter("since"),
         until=moment_parameter("until"),
     )

@@ -1,0 +1,101 @@
+"""The anomaly ribbon of a chart: how unusual its series were in each stretch, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from sqlalchemy import select
+
+from app.auth.permissions import require
+from app.domain.anomaly.base import View
+from app.domain.anomaly.changed import HIGHEST
+from app.domain.anomaly.ribbon import Ribbon
+from app.domain.anomaly.verdicts import multiplier
+from app.domain.labels import METRIC, Labels, Matcher, labels_of
+from app.domain.samples import Float64s
+from app.domain.tenancy import READ, TenantId, Viewer
+from app.domain.timerange import Window
+from app.queries.feedback import steps_of
+from app.tsdb import scores
+from app.tsdb.blocks import moment
+from app.tsdb.selection import Group, select_series
+from models.anomalies import AnomalyRow
+from models.session import tenant_connection, tenant_session
+
+NOUN: Final = "anomalies"
+STRETCHES: Final = 180
+# A score comes at most this often.
+LEAST_MS: Final = 60_000
+# More than this is not read for a strip of colour: of longer times and of more series only the anomalies show.
+MOST_ROWS: Final = 200_000
+MOST_ANOMALIES: Final = 2_000
+_NAMING: Final = ("device", "ifName", "cpu", "pool", "storage", "sensor")
+
+
+def ribbon(viewer: Viewer, matchers: Sequence[Matcher], window: Window) -> Ribbon | None:
+    """The ribbon of the series that satisfy the matchers; None where none of them was scored or found unusual."""
+    require(viewer, READ, NOUN)
+    length_ms = max(LEAST_MS, -(-window.length_ms // STRETCHES))
+    start_ms = window.start_ms // length_ms * length_ms
+    count = -(-(window.end_ms - start_ms) // length_ms)
+    with tenant_connection(viewer.tenant, read_only=True) as connection:
+        groups = select_series(connection, viewer.tenant, matchers)
+        if not groups:
+            return None
+        if len(groups) * window.length_ms // LEAST_MS <= MOST_ROWS:
+            octets, whose = scores.highest(
+                connection, viewer.tenant, groups, start_ms=start_ms, length_ms=length_ms, count=count
+            )
+        else:
+            octets, whose = np.zeros(count, dtype=np.uint8), [None] * count
+    values: Float64s = np.where(octets > 0, (octets.astype(np.float64) - 1) / scores.STEPS_PER_UNIT, np.nan)
+    starts = start_ms + np.arange(count, dtype=np.int64) * length_ms
+    found = Ribbon(starts, length_ms, values, [_name(labels) for labels in whose], [""] * count, _boundary(viewer))
+    _explain(found, whose, _anomalies(viewer.tenant, groups, Window(start_ms, start_ms + count * length_ms)))
+    return found if np.isfinite(found.scores).any() else None
+
+
+def _boundary(viewer: Viewer) -> float:
+    with tenant_session(viewer.tenant) as session:
+        return multiplier(steps_of(session, viewer.tenant))
+
+
+def _explain(ribbon: Ribbon, whose: Sequence[Labels | None], anomalies: Sequence[AnomalyRow]) -> None:
+    """Write into the ribbon why, and the peaks of anomalies whose scores are no longer kept."""
+    count = len(ribbon.scores)
+    for row in anomalies:
+        labels, sentence = labels_of(row.labels), View(row.view).sentence
+        first, peak, last = (
+            int(at.timestamp() * 1000 - ribbon.starts_ms[0]) // ribbon.width_ms
+            for at in (row.started_at, row.peak_at, row.last_at)
+        )
+        for stretch in range(max(first, 0), min(last, count - 1) + 1):
+            if whose[stretch] == labels:
+                ribbon.whys[stretch] = sentence
+        # A stored score is up to a step below what was found.
+        if 0 <= peak < count and not ribbon.scores[peak] >= row.score - 1 / scores.STEPS_PER_UNIT:
+            ribbon.scores[peak] = min(row.score, HIGHEST)
+            ribbon.names[peak], ribbon.whys[peak] = _name(labels), sentence
+
+
+def _anomalies(tenant: TenantId, groups: Sequence[Group], window: Window) -> list[AnomalyRow]:
+    """The anomalies of these series in the window, the least unusual first."""
+    wanted = {(group.group_id, int(slot)) for group in groups for slot in group.slots}
+    # Uses anomalies_recent_idx.
+    query = select(AnomalyRow).where(
+        AnomalyRow.tenant_id == tenant,
+        AnomalyRow.started_at <= moment(window.end_ms),
+        AnomalyRow.started_at >= moment(window.start_ms),
+        AnomalyRow.group_id.in_(sorted({group_id for group_id, _ in wanted})),
+    )
+    with tenant_session(tenant) as session:
+        rows = list(session.scalars(query.order_by(AnomalyRow.score.desc()).limit(MOST_ANOMALIES)))
+        session.expunge_all()
+    return [row for row in reversed(rows) if (row.group_id, row.slot) in wanted]
+
+
+def _name(labels: Labels | None) -> str:
+    its = dict(labels or ())
+    return " ".join(its[name] for name in _NAMING if name in its) or its.get(METRIC, "")
