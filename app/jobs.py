@@ -26,6 +26,7 @@ CAPACITY: Final = Job("workers.capacity.capacity", "ml", 3000)
 COMPACT: Final = Job("workers.compact.compact", "default", 300)
 DETECT: Final = Job("workers.detect.detect", "detect", 300)
 COMPARE: Final = Job("workers.detect.compare", "detect", 300)
+TOGETHER: Final = Job("workers.detect.together", "detect", 60)
 SCORE: Final = Job("workers.detect.score", "detect", 60)
 DRAIN: Final = Job("workers.drain.drain", "ingest", 120)
 EVALUATE: Final = Job("workers.evaluate.evaluate_group", "rules", 60)
@@ -53,6 +54,7 @@ JOBS: Final = (
     CAPACITY,
     DETECT,
     COMPARE,
+    TOGETHER,
     SCORE,
 )
 

@@ -20,6 +20,7 @@ from app.domain.anomaly.question import ScoredColumn, ScoreQuestion
 from app.domain.tenancy import TenantId
 from app.errors import WatchfloorError
 from app.queries import scoring
+from app.queries.together import together as device_together
 from app.tsdb.detector_states import Overtaken
 from app.tsdb.scores import KEPT_DAYS
 from app.valkey import valkey
@@ -89,6 +90,18 @@ def score(*, tenant: int, question: str) -> None:
         answer = msgspec.json.encode({"error": str(error)})
     else:
         answer = msgspec.json.encode({"series": found})
+    inference.answer_with(TenantId(tenant), question, answer)
+
+
+def together(*, tenant: int, question: str) -> None:
+    """Job: answer what the readings of an anomaly's device were together; the question is its id."""
+    asked = inference.question_of(TenantId(tenant), question)
+    if asked is None:
+        return
+    try:
+        answer = msgspec.json.encode(device_together(TenantId(tenant), int(asked)))
+    except WatchfloorError as error:
+        answer = msgspec.json.encode({"error": str(error)})
     inference.answer_with(TenantId(tenant), question, answer)
 
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 from secrets import token_hex
 from typing import Final
 
+import msgspec
+
 from app import jobs
 from app.auth.permissions import require
+from app.domain.anomaly.together import Together
 from app.domain.tenancy import READ, TenantId, Viewer
 from app.errors import Overloaded, Unavailable
+from app.queries.anomalies import NOUN, anomaly
 from app.valkey import valkey
 
 ASKED: Final = "ml:asked:{tenant}:{question}"
@@ -46,6 +50,12 @@ def ask(viewer: Viewer, noun: str, job: jobs.Job, question: bytes, *, wait_s: in
     finally:
         valkey().delete(ASKED.format(**names))
         valkey().decr(count)
+
+
+def together(viewer: Viewer, anomaly_id: int) -> Together:
+    """How the readings of an anomaly's device were together. Raises NotFound, Unavailable, Overloaded."""
+    asked = str(anomaly(viewer, anomaly_id).id).encode()
+    return msgspec.json.decode(ask(viewer, NOUN, jobs.TOGETHER, asked), type=Together)
 
 
 def question_of(tenant: TenantId, question: str) -> bytes | None:

@@ -27,7 +27,7 @@ TIER: Final = 3600
 # So many series are read at once at most: where nothing is rolled up yet their samples are in memory.
 SERIES_AT_ONCE: Final = 1_000
 EVERY: Final = (Matcher(METRIC, MatchOp.NOT_EQUAL, ""),)
-_STATS: Final = ("count", "sum", "first", "last", "lost", "first_ms", "last_ms")
+STATS: Final = ("count", "sum", "first", "last", "lost", "first_ms", "last_ms")
 _KINDS = text("select metric, kind from metric_metadata where tenant_id = :tenant")
 
 
@@ -58,7 +58,7 @@ def read(connection: Connection, tenant: TenantId, groups: Sequence[Group], *, s
     for chunk in chunks(groups):
         # One hour more: a counter's rate begins where the hour before ended.
         for block in rolled.everything(
-            connection, tenant, chunk, tier=TIER, start_ms=start_ms - HOUR_MS, end_ms=end_ms, stats=_STATS
+            connection, tenant, chunk, tier=TIER, start_ms=start_ms - HOUR_MS, end_ms=end_ms, stats=STATS
         ):
             rows = np.array([place[each] for each in block.labels])
             found = values_of(block, counters[rows])
@@ -94,7 +94,7 @@ def chunks(groups: Sequence[Group], size: int = SERIES_AT_ONCE) -> Iterator[list
 def values_of(block: RollupBlock, counters: NDArray[np.bool_]) -> Float64s:
     """The hourly values (t, n) of rollups of an hour; `counters` (n,) says which series are rates."""
     # ABSENT is a signalling NaN: made a plain one before it is calculated with.
-    stats = {name: np.where(np.isnan(block.stats[name]), np.nan, block.stats[name]) for name in _STATS}
+    stats = {name: np.where(np.isnan(block.stats[name]), np.nan, block.stats[name]) for name in STATS}
     with np.errstate(invalid="ignore", divide="ignore"):
         means = stats["sum"] / stats["count"]
         if not counters.any():

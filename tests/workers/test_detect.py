@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from redis import Redis
 from sqlalchemy import func, select, text
@@ -12,13 +13,16 @@ from sqlalchemy import func, select, text
 from app import clock, jobs
 from app.actions import inference
 from app.domain.anomaly.question import ScoreQuestion
+from app.domain.labels import labels_of
 from app.errors import Overloaded
-from models.anomalies import AnomalyScoreRow
+from app.tsdb import found_anomalies
+from app.tsdb.found_anomalies import Point
+from models.anomalies import AnomalyRow, AnomalyScoreRow
 from models.session import tenant_session
 from tests.factories.browser import Browser, make_server
 from tests.factories.cast import Cast
 from tests.factories.database import RolledBackDatabase
-from tests.factories.samples import store
+from tests.factories.samples import store, store_all
 from workers import detect
 
 MINUTE = 60_000
@@ -68,6 +72,34 @@ def test_a_question_that_makes_no_sense_is_named(cast: Cast, start_ms: int, body
     answer = ask(Browser(make_server(), cast.vera), **body)
     assert answer.status_code == 400
     assert where in answer.text
+
+
+def test_what_a_device_was_like_at_an_anomaly(
+    cast: Cast, db: RolledBackDatabase, valkey: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "enqueue", lambda _job, **ids: detect.together(**ids))
+    end_ms = clock.now_ms() // 300_000 * 300_000
+    steps = np.arange(900)
+    noise = np.random.default_rng(1).normal(0, 1, (4, 900))
+    noise[2, -1] = 60
+    series = [
+        (
+            {"__name__": "load", "device": "core-1", "cpu": str(at)},
+            list(zip((end_ms - (899 - steps) * 300_000).tolist(), (50 + row).tolist(), strict=True)),
+        )
+        for at, row in enumerate(noise)
+    ]
+    store_all(cast.acme, series)
+    with tenant_session(cast.acme) as session:
+        point = Point(1, 2, labels_of(series[2][0]), end_ms, 2.0, 110, False, 40, 60, 53, 1)
+        found_anomalies.write(session, cast.acme, [point])
+        anomaly_id = session.scalars(select(AnomalyRow.id)).one()
+    answer = Browser(make_server(), cast.vera).get(f"/api/v1/anomalies/{anomaly_id}/together").json
+    assert answer["score"] > 1
+    assert answer["readings"][0]["labels"] == series[2][0]
+    assert answer["readings"][0]["share"] > 0.5
+    assert answer["readings"][0]["value"] == pytest.approx(110)
+    assert Browser(make_server(), cast.charlie).get(f"/api/v1/anomalies/{anomaly_id}/together").status_code == 404
 
 
 def test_charlie_of_globex_gets_no_score_of_acme(cast: Cast, start_ms: int) -> None:

@@ -18,6 +18,7 @@ from app.auth.permissions import guarded
 from app.domain.anomaly.changed import Changed
 from app.domain.anomaly.found import Anomaly
 from app.domain.anomaly.question import MOST_POINTS, MOST_SERIES, Column, ScoredColumn, ScoreQuestion
+from app.domain.anomaly.together import Together
 from app.domain.tenancy import READ
 from app.domain.timerange import Window
 from app.errors import InvalidInput
@@ -104,6 +105,14 @@ def list_changed() -> Response:
 def get_anomaly(anomaly_id: int) -> Response:
     """One anomaly."""
     return answer(queries.anomaly(current_viewer(), anomaly_id))
+
+
+@blueprint.get("/api/v1/anomalies/<int:anomaly_id>/together")
+@documented("How the device's readings were together at an anomaly", answer=Together)
+@guarded(READ, "anomalies")
+def get_together(anomaly_id: int) -> Response:
+    """An isolation forest over the residuals of the device: which of its series made the moment unusual."""
+    return answer(inference.together(current_viewer(), anomaly_id))
 
 
 @blueprint.post("/api/v1/anomalies/score")
