@@ -185,6 +185,7 @@ def item_of(row: CapacityItemRow, note: str) -> Item:
         p30=row.p30,
         p90=row.p90,
         p180=row.p180,
+        p365=float(np.frombuffer(row.chances, dtype="<f4")[-1]) if row.chances else None,
         d10=row.d10,
         d50=row.d50,
         d90=row.d90,

@@ -9,7 +9,7 @@ import numpy as np
 from app.actions import capacity
 from tests.factories.cast import Cast
 from tests.factories.database import RolledBackDatabase
-from tests.factories.rolled_history import growing, store_use
+from tests.factories.rolled_history import growing, store_hours, use_of
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 LAST_DAY = NOW.date() - timedelta(days=1)
@@ -22,12 +22,14 @@ GIGABIT = 1e9
 def store_network(cast: Cast, db: RolledBackDatabase) -> Cast:
     """Acme: a port that is full in about 30 days, one that stands still, an idle one, a disk with little history."""
     db.role = "worker"
-    store_use(cast.acme, "link", PORT, growing(61.0, 0.16, DAYS), size=GIGABIT, first_day=FIRST)
     flat, idle = growing(40.0, 0.0, DAYS, seed=2), np.full(DAYS * 24, 0.01)
-    store_use(cast.acme, "link", PORT | {"ifName": "xe-1"}, flat, size=GIGABIT, first_day=FIRST)
-    store_use(cast.acme, "link", PORT | {"ifName": "xe-2"}, idle, size=GIGABIT, first_day=FIRST)
-    disk = {"device": "core-1", "storage": "/var"}
-    store_use(cast.acme, "disk", disk, growing(20, 0.1, 12), size=1e11, first_day=FIRST + DAYS - 12)
+    rows = [
+        *use_of("link", PORT, growing(61.0, 0.16, DAYS), size=GIGABIT),
+        *use_of("link", PORT | {"ifName": "xe-1"}, flat, size=GIGABIT),
+        *use_of("link", PORT | {"ifName": "xe-2"}, idle, size=GIGABIT),
+        *use_of("disk", {"device": "core-1", "storage": "/var"}, growing(20, 0.1, 12), size=1e11),
+    ]
+    store_hours(cast.acme, rows, first_day=FIRST)
     return cast
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from app.domain.forecast.capacity_kinds import KINDS
 from app.domain.labels import Labels, Matcher, MatchOp, encode_labels, labels_of
-from app.domain.samples import Float64s
+from app.domain.samples import ABSENT, Float64s
 from app.domain.tenancy import TenantId
 from app.tsdb import blocks, rollups
 from app.tsdb.catalog import series_places
@@ -23,8 +23,14 @@ TIER = 3600
 
 
 def store_hours(tenant: TenantId, series: Sequence[tuple[Mapping[str, str], Float64s]], *, first_day: int) -> None:
-    """Store a value for each hour from the UTC day `first_day` on (counted from 1970), as rollups of an hour."""
-    wanted = {labels_of(labels): values for labels, values in series}
+    """Store a value for each hour from the UTC day `first_day` on (counted from 1970), as rollups of an hour.
+
+    All series end with the longest; NaN = no sample.
+    """
+    hours = max(len(values) for _, values in series)
+    wanted = {
+        labels_of(labels): np.concatenate([np.full(hours - len(values), np.nan), values]) for labels, values in series
+    }
     _, reasons = series_places(tenant, [encode_labels(labels) for labels in wanted])
     assert not reasons, reasons
     with tenant_connection(tenant) as connection:
@@ -34,17 +40,16 @@ def store_hours(tenant: TenantId, series: Sequence[tuple[Mapping[str, str], Floa
         blocks.write(connection, tenant, packed, tier=TIER)
 
 
-def store_use(
-    tenant: TenantId, kind: str, labels: Mapping[str, str], percent: Float64s, *, size: float, first_day: int
-) -> None:
-    """Store what a thing used (per cent of its size) in each hour, by the metrics of its kind."""
+def use_of(
+    kind: str, labels: Mapping[str, str], percent: Float64s, *, size: float
+) -> list[tuple[Mapping[str, str], Float64s]]:
+    """What a thing used (per cent of its size) in each hour, by the metrics of its kind: what store_hours() takes."""
     source = KINDS[kind].sources[0]
     used = percent / 100 * size / source.factor
     if source.factor != 1.0:
         used = np.cumsum(used * 3600)  # a counter
     sizes = np.full(len(percent), size)
-    rows = [({"__name__": source.used, **labels}, used), ({"__name__": source.size, **labels}, sizes)]
-    store_hours(tenant, rows, first_day=first_day)
+    return [({"__name__": source.used, **labels}, used), ({"__name__": source.size, **labels}, sizes)]
 
 
 def growing(start: float, per_day: float, days: int, *, seed: int = 1) -> Float64s:
@@ -69,7 +74,7 @@ def _packed(
     slots = np.array([slot for slot, _ in chosen], dtype=np.intp)
     values = np.stack([line for _, line in chosen], axis=1)
     ts_ms = first_day * DAY_MS + np.arange(1, len(values) + 1) * HOUR_MS
-    cells = rollups.of_samples([Part(slots, ts_ms, values)], TIER)
+    cells = rollups.of_samples([Part(slots, ts_ms, np.where(np.isnan(values), ABSENT, values))], TIER)
     # What stands there of other series stays.
     start_ms, end_ms = first_day * DAY_MS, int(ts_ms[-1])
     there = rollups.read(connection, tenant, {group.group_id: None}, tier=TIER, start_ms=start_ms, end_ms=end_ms)

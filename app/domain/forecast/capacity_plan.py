@@ -58,6 +58,7 @@ class Item:
     p30: float | None
     p90: float | None
     p180: float | None
+    p365: float | None
     d10: float | None
     d50: float | None
     d90: float | None

@@ -14,23 +14,19 @@ from app.ui.components.attributes import attrs
 
 @dataclass(frozen=True)
 class Column:
-    """A heading; `kind` num and mono are set in the number font, num is right-aligned."""
+    """A heading; `kind` num and mono are set in the number font, num is right-aligned. `about`: a sentence on hover."""
 
     title: str
     kind: Literal["text", "num", "mono"] = "text"
     width: str = ""
+    about: str = ""
 
 
 def table(
     columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, label: str, ids: Sequence[str] = (), id: str = ""
 ) -> Component:
     """Rows of texts or components under `columns`. `ids` (same length as rows) become data-id of the rows."""
-    head = html.Tr(
-        [
-            html.Th(column.title, className="r" if column.kind == "num" else "", scope="col", style=_width(column))
-            for column in columns
-        ]
-    )
+    head = html.Tr([_heading(column) for column in columns])
     body = [_row(columns, row, ids[index] if ids else "") for index, row in enumerate(rows)]
     extra: dict[str, Any] = {"id": id} if id else {}
     grid = html.Table([html.Thead(head), html.Tbody(body)], className="table", **attrs({"aria-label": label}), **extra)
@@ -38,6 +34,12 @@ def table(
     return html.Div(
         grid, className="scroll", tabIndex="0", role="region", **attrs({"aria-label": f"{label}, scroll area"})
     )
+
+
+def _heading(column: Column) -> Component:
+    extra: dict[str, Any] = {"title": column.about} if column.about else {}
+    kind = "r" if column.kind == "num" else ""
+    return html.Th(column.title, className=kind, scope="col", style=_width(column), **extra)
 
 
 def _row(columns: Sequence[Column], cells: Sequence[Any], row_id: str) -> Component:

@@ -20,7 +20,7 @@ from models.session import tenant_session
 from tests.factories.capacity import DAYS, FIRST, GIGABIT, LAST_DAY, NOW, PORT, store_network
 from tests.factories.cast import Cast
 from tests.factories.database import RolledBackDatabase
-from tests.factories.rolled_history import growing, store_use
+from tests.factories.rolled_history import growing, store_hours, use_of
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_it_runs_once_for_a_day_and_again_for_the_next_or_for_more_history(netwo
     assert capacity.keep_up(network.acme, now=NOW) == 3
     assert capacity.keep_up(network.acme, now=NOW + timedelta(hours=2)) is None
     more = growing(30, 0.0, DAYS, seed=5)
-    store_use(network.acme, "link", PORT | {"device": "core-2"}, more, size=GIGABIT, first_day=FIRST - DAYS)
+    store_hours(network.acme, use_of("link", PORT | {"device": "core-2"}, more, size=GIGABIT), first_day=FIRST - DAYS)
     assert capacity.keep_up(network.acme, now=NOW + timedelta(minutes=5)) is None
     assert capacity.keep_up(network.acme, now=NOW + timedelta(hours=2)) == 3
     assert capacity.keep_up(network.acme, now=NOW + timedelta(days=1)) == 3
@@ -80,7 +80,7 @@ def test_what_would_have_been_said_knew_nothing_of_what_came(network: Cast) -> N
     # A port whose last month is another one has the same sayings as of before that month.
     other = growing(61.0, 0.16, DAYS)
     other[-30 * 24 :] = 99.0
-    store_use(network.globex, "link", PORT, other, size=GIGABIT, first_day=FIRST)
+    store_hours(network.globex, use_of("link", PORT, other, size=GIGABIT), first_day=FIRST)
     capacity.keep_up(network.globex, now=NOW)
     port = items(network.acme)["xe-0"].id
     ours = {each.said_on: (each.p30, each.p90, each.now) for each in past if each.item_id == port}
