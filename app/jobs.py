@@ -37,6 +37,7 @@ DELIVER: Final = Job("workers.notify.deliver", "notify", 60)
 DISCOVER: Final = Job("workers.discover.discover", "default", 300)
 RETAIN: Final = Job("workers.retain.retain", "default", 3000)
 RESTORE: Final = Job("workers.restore.restore", "default", 600)
+TRAIN: Final = Job("workers.train.train", "ml", 600)
 SWEEP: Final = Job("workers.sweep.sweep", "default", 60)
 
 JOBS: Final = (
@@ -56,6 +57,7 @@ JOBS: Final = (
     COMPARE,
     TOGETHER,
     SCORE,
+    TRAIN,
 )
 
 

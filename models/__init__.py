@@ -12,6 +12,7 @@ from models import (
     feedback,
     injections,
     inventory,
+    mlmodels,
     samples,
     tenants,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "feedback",
     "injections",
     "inventory",
+    "mlmodels",
     "samples",
     "tenants",
 ]

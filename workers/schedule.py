@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.exc import DBAPIError
 
 from app import clock, jobs
-from app.actions import evaluations, notifications, received_alerts
+from app.actions import evaluations, models, notifications, received_alerts
 from app.queries.devices import all_tenants
 from app.runtime.process import close_process, open_process, run_until_stopped
 from app.settings import Settings
@@ -81,6 +81,14 @@ def for_each_tenant(job: jobs.Job, every_s: float) -> Callable[[], None]:
     return queue
 
 
+def train_everywhere() -> None:
+    """Queue the training of every tenant whose models are due, or whose training stopped half-way."""
+    for tenant in all_tenants():
+        run = models.due_run(tenant, clock.utc_now())
+        if run is not None:
+            jobs.enqueue(jobs.TRAIN, tenant=tenant, run=run)
+
+
 SCHEDULE: Final[Sequence[Timed]] = (
     Timed("evaluate", 1, evaluate_due_groups),
     Timed("deliver", 2, deliver_due_messages),
@@ -89,6 +97,7 @@ SCHEDULE: Final[Sequence[Timed]] = (
     Timed("detect", 60, for_each_tenant(jobs.DETECT, 60)),
     Timed("compare", 600, for_each_tenant(jobs.COMPARE, 600)),
     Timed("capacity", 600, for_each_tenant(jobs.CAPACITY, 600)),
+    Timed("train", 300, train_everywhere),
     Timed("compact", 300, queue_once(jobs.COMPACT)),
     Timed("retain", 3600, queue_once(jobs.RETAIN)),
     Timed("forget", 3600, queue_once(jobs.FORGET)),

@@ -23,6 +23,7 @@ KEYS: Final = (
     "ingest:answer:{tenant}:*",
     "lease:capacity:{tenant}",
     "lease:detect:{tenant}",
+    "lease:train:{tenant}",
     "ml:*:{tenant}",
     "ml:*:{tenant}:*",
     "notify:queued:{tenant}:*",

@@ -38,11 +38,14 @@ class GlobalModel:
     ) -> Self:
         """Fit on `origins` past origins of each series of (n, t), the newest `hold_back` values unseen.
 
-        Origins lie half a horizon apart. Raises ValueError when no series has a season before and a horizon after one.
+        Origins lie half a horizon apart. What is missing (NaN) is closed as a past to look back at, but is no target.
+        Raises ValueError when no series has a season before and a horizon after an origin.
         """
         known = filled(history, season)
-        known = known[:, : known.shape[1] - hold_back]
-        rows, targets = _training(known, horizon=horizon, season=season, origins=origins)
+        seen = known.shape[1] - hold_back
+        known = known[:, :seen]
+        is_measured = np.isfinite(history[:, :seen])
+        rows, targets = _training(known, is_measured, horizon=horizon, season=season, origins=origins)
         if len(rows) > MOST_ROWS:
             chosen = np.random.default_rng(seed).choice(len(rows), MOST_ROWS, replace=False)
             rows, targets = rows[chosen], targets[chosen]
@@ -97,7 +100,9 @@ class GlobalModel:
         return seen.naive + correction.reshape(seen.naive.shape) * seen.scale[:, None]
 
 
-def _training(known: Float64s, *, horizon: int, season: int, origins: int) -> tuple[NDArray[np.float32], Float64s]:
+def _training(
+    known: Float64s, is_measured: NDArray[np.bool_], *, horizon: int, season: int, origins: int
+) -> tuple[NDArray[np.float32], Float64s]:
     """Rows of features and their targets (the correction of seasonal naive in units of the scale)."""
     rows, targets = [], []
     for back in range(origins):
@@ -106,7 +111,7 @@ def _training(known: Float64s, *, horizon: int, season: int, origins: int) -> tu
             break
         seen = features(known[:, :end], horizon=horizon, season=season)
         target = (known[:, end : end + horizon] - seen.naive) / seen.scale[:, None]
-        fit = np.isfinite(target).ravel()
+        fit = (np.isfinite(target) & is_measured[:, end : end + horizon]).ravel()
         rows.append(seen.rows[fit])
         targets.append(np.clip(target.ravel()[fit], -MOST_CORRECTION, MOST_CORRECTION))
     if not sum(map(len, rows)):
