@@ -45,7 +45,10 @@ def simulator() -> None:
 def history() -> None:
     """Send the days before the demo began through the ingest API; goes on where it was interrupted."""
     _log()
-    import_module("app.demo.history").main(_home(), local_url(Settings.from_env()))
+    settings = Settings.from_env()
+    import_module("app.demo.history").main(_home(), local_url(settings))
+    import_module("app.runtime.process").open_process(settings, "worker", pool_size=1)
+    import_module("app.demo.half_year").main(_home())
 
 
 @demo.command()

@@ -140,7 +140,7 @@ class Start:
         self._start("demo-simulator", "demo", "simulator")
         self._start("demo-history", "demo", "history", is_one_shot=True)
         self._start("agent", "agent")
-        self.say("demo network started; 15 days of its history follow in the background")
+        self.say("demo network started; its history follows in the background")
 
     def _welcome(self) -> None:
         self.say("ready")

@@ -32,6 +32,13 @@ def device_columns(readings: Readings, device: Device, ts_ms: Ints) -> list[dict
     return columns
 
 
+def series_of(readings: Readings, device: Device, ts_ms: Ints) -> Iterator[Series]:
+    """All series of a device that answered at all these times."""
+    base = {"device": device.name, "site": device.place.name, "role": device.role}
+    yield "snmp_up", base, np.ones(len(ts_ms), dtype=np.int64)
+    yield from _series(readings, device, ts_ms, base)
+
+
 def _times(ts_ms: Ints) -> orjson.Fragment:
     """Times as JSON; encoded once for all series of a device."""
     return orjson.Fragment(orjson.dumps(ts_ms.tolist()))
@@ -52,10 +59,19 @@ def _series(readings: Readings, device: Device, ts_ms: Ints, base: dict[str, str
     for metric, label, size, units in zip(("memory", "storage"), POOLS, sizes, used, strict=True):
         yield f"{metric}_used_bytes", base | label, units * MEMORY_UNIT
         yield f"{metric}_size_bytes", base | label, np.full(len(ts_ms), size // MEMORY_UNIT * MEMORY_UNIT)
+    if device.hardware.sessions:
+        label = base | {"table": session_table(device)}
+        yield "sessions_used", label, readings.sessions(device, ts_ms)
+        yield "sessions_limit", label, np.full(len(ts_ms), device.hardware.sessions)
     sensor = {"sensor": "chassis temperature", "kind": "celsius"}
     yield "sensor_value", base | sensor, readings.temperature_tenths(device, ts_ms) * 10.0**-1
     for port, light in zip(optic_ports(device), readings.rx_centi_dbm(device, ts_ms).T, strict=True):
         yield "sensor_value", base | {"sensor": sensor_name(port), "kind": "dbm", "ifName": port.name}, light * 10.0**-2
+
+
+def session_table(device: Device) -> str:
+    """What the device's profile calls its table of sessions."""
+    return "SPU 0" if device.hardware.vendor == "Juniper" else "sessions"
 
 
 POOLS: Final = ({"pool": "Physical memory"}, {"storage": "/var"})

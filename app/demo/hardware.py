@@ -38,6 +38,7 @@ class Hardware:
     first_if_index: int = 1
     counter_bits: int = 64
     has_optics: bool = True
+    sessions: int = 0  # that it can hold, where its SNMP agent tells
 
 
 _JUNOS = "Juniper Networks, Inc. {model} internet router, kernel JUNOS {version}, Build date: 2025-06-12 08:31:04 UTC"
@@ -104,7 +105,7 @@ HARDWARE: Final[Mapping[str, Hardware]] = {
         "Palo Alto Networks", "PA-3410", "panos", "11.1.4-h7", "1.3.6.1.4.1.25461.2.3.60",
         "Palo Alto Networks PA-3400 series firewall", "0163010{}",
         (PortGroup("ethernet1/{}", 1, 12, GIGABIT), PortGroup("ethernet1/{}", 13, 10, 10 * GIGABIT)),
-        cpus=2, memory_bytes=32 * GIBIBYTE, disk_bytes=240 * GIBIBYTE, first_if_index=2,
+        cpus=2, memory_bytes=32 * GIBIBYTE, disk_bytes=240 * GIBIBYTE, first_if_index=2, sessions=1_400_000,
     ),
     "fg200f": Hardware(
         "Fortinet", "FortiGate-200F", "fortios", "v7.4.5,build2702", "1.3.6.1.4.1.12356.101.1.2007",
@@ -115,6 +116,6 @@ HARDWARE: Final[Mapping[str, Hardware]] = {
     "srx320": Hardware(
         "Juniper", "SRX320", "junos", "23.4R2-S3.9", "1.3.6.1.4.1.2636.1.1.1.2.134", _JUNOS, "CY22{}",
         (PortGroup("ge-0/0/{}", 0, 6, GIGABIT), PortGroup("xe-0/0/{}", 6, 2, 10 * GIGABIT)),
-        memory_bytes=4 * GIBIBYTE, disk_bytes=8 * GIBIBYTE, first_if_index=507,
+        memory_bytes=4 * GIBIBYTE, disk_bytes=8 * GIBIBYTE, first_if_index=507, sessions=64_000,
     ),
 }  # fmt: skip

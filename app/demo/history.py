@@ -29,7 +29,7 @@ from app.demo.network import Device, Network, build_network
 from app.demo.oddities import Oddities
 from app.demo.readings import Readings
 from app.demo.timeline import Timeline
-from app.demo.traffic import HISTORY_DAYS, Traffic
+from app.demo.traffic import HISTORY_DAYS, Traffic, past_ends_ms
 from ingest.agent.forward import Forwarder
 
 log = logging.getLogger(__name__)
@@ -67,12 +67,14 @@ class Progress(msgspec.Struct):
     seconds: float = 0.0
     until_ms: int = 0  # where live polling takes over; the first run decides it
     chunks: list[int] = []
+    has_past: bool = False  # the rollups of the half year before are there, too
 
 
 def history_times(epoch_ms: int, *, until_ms: int) -> NDArray[np.int64]:
     """The times of all samples, ascending, up to `until_ms`."""
     coarse_end = (epoch_ms - FINE_MS - FINE_RAMP_MS) // STEP_MS * STEP_MS
-    coarse = np.arange(epoch_ms - HISTORY_DAYS * DAY_MS, coarse_end, STEP_MS) // STEP_MS * STEP_MS
+    # From a midnight on, where the rollups of half_year.py end.
+    coarse = np.arange(past_ends_ms(epoch_ms) + STEP_MS, coarse_end, STEP_MS)
     fine, at_ms = [], coarse_end
     while at_ms <= until_ms:
         fine.append(at_ms)
@@ -93,7 +95,7 @@ def plan(network: Network, epoch_ms: int, *, until_ms: int) -> list[Chunk]:
     """All chunks in the order of sending: hours, then days, from the newest to the oldest."""
     times = history_times(epoch_ms, until_ms=until_ms)
     hours = [epoch_ms - hour * HOUR_MS for hour in range((FINE_MS + FINE_RAMP_MS) // HOUR_MS)]
-    days = [hours[-1] - day * DAY_MS for day in range(HISTORY_DAYS + 1)]
+    days = [hours[-1] - day * DAY_MS for day in range(HISTORY_DAYS + 2)]
     edges = [until_ms + 1, *hours, *days[1:]]
     chunks: list[Chunk] = []
     for end_ms, start_ms in pairwise(edges):

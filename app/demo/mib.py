@@ -37,6 +37,14 @@ IFX_ENTRY: Final = (1, 3, 6, 1, 2, 1, 31, 1, 1, 1)
 HOST: Final = (1, 3, 6, 1, 2, 1, 25)
 ENTITY_ENTRY: Final = (1, 3, 6, 1, 2, 1, 47, 1, 1, 1, 1)
 SENSOR_ENTRY: Final = (1, 3, 6, 1, 2, 1, 99, 1, 1, 1)
+# PAN-COMMON-MIB panSession, and a row of JUNIPER-SRX5000-SPU-MIB jnxJsSPUMonitoringObjectsTable: (used, limit).
+SESSIONS: Final = {
+    "Palo Alto Networks": ((1, 3, 6, 1, 4, 1, 25461, 2, 1, 2, 3, 3, 0), (1, 3, 6, 1, 4, 1, 25461, 2, 1, 2, 3, 2, 0)),
+    "Juniper": (
+        (1, 3, 6, 1, 4, 1, 2636, 3, 39, 1, 12, 1, 1, 1, 6, 0),
+        (1, 3, 6, 1, 4, 1, 2636, 3, 39, 1, 12, 1, 1, 1, 7, 0),
+    ),
+}
 LLDP: Final = (1, 0, 8802, 1, 1, 2, 1)
 
 CELSIUS, DBM, UNITS, OK = 8, 14, 9, 1
@@ -122,6 +130,7 @@ def moving_values(
         "uptime": [uptime],
         "cpu": readings.cpu_percent(device, ts_ms)[0].tolist(),
         "storage": [int(readings.memory_units(device, ts_ms)[0]), int(readings.disk_units(device, ts_ms)[0])],
+        "sessions": readings.sessions(device, ts_ms).tolist() if device.hardware.sessions else [],
         "temperature": readings.temperature_tenths(device, ts_ms).tolist(),
         "light": readings.rx_centi_dbm(device, ts_ms)[0].tolist(),
     }
@@ -134,6 +143,10 @@ def _objects(network: Network, device: Device) -> Iterator[Object]:
     yield from _system(device)
     yield from _interfaces(device)
     yield from _host(device)
+    if device.hardware.sessions:
+        used, limit = SESSIONS[device.hardware.vendor]
+        yield _moving(used, GAUGE32, "sessions", 0)
+        yield limit, GAUGE32, device.hardware.sessions
     yield from _entity(device)
     yield from _lldp(network, device)
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.demo.chance import between, fraction, hash_uniform
+from app.demo.growth import GAUGES, Ramp, busy_level
 from app.demo.incidents import DAY_MS, ODDITIES, Incident, Kind
 from app.demo.network import EXIT_ROLES, Device, Port
 from app.demo.rhythm import Rhythm
@@ -25,7 +26,7 @@ UP, DOWN = 1, 2
 MEMORY_UNIT: Final = 4096
 DARK_CENTI_DBM: Final = -4000
 FADED_BY_CENTI_DBM: Final = 1700
-_SALT: Final = {"cpu": 501, "memory": 502, "temperature": 503, "optics": 504}
+_SALT: Final = {"cpu": 501, "memory": 502, "temperature": 503, "optics": 504, "sessions": 505, "ramp": 506}
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,9 @@ class Readings:
         return np.asarray((np.clip(share, 0.0, 0.96) * (device.hardware.memory_bytes // MEMORY_UNIT)).astype(np.int64))
 
     def _memory(self, device: Device, ts_ms: Ints) -> Floats:
+        ramp = GAUGES.get(("memory", device.name))
+        if ramp is not None:
+            return self._ramped(ramp, device, ts_ms)
         words = (self.traffic.network.seed, device.name, "memory")
         share = between(0.38, 0.66, *words, "share") + 0.01 * self._noise(device, ts_ms, "memory", step_s=900)[:, 0]
         if fraction(*words, "leaks") < 1 / 6:
@@ -124,9 +128,35 @@ class Readings:
 
     def disk_units(self, device: Device, ts_ms: Ints) -> Ints:
         """(t,): disk in use, in MEMORY_UNIT bytes; fills slowly and is tidied every fortnight."""
+        ramp = GAUGES.get(("disk", device.name))
         words = (self.traffic.network.seed, device.name, "disk")
-        share = between(0.2, 0.6, *words, "share") + 0.008 * (ts_ms % (14 * DAY_MS)) / DAY_MS
+        if ramp is not None:
+            share = self._ramped(ramp, device, ts_ms)
+        else:
+            share = between(0.2, 0.6, *words, "share") + 0.008 * (ts_ms % (14 * DAY_MS)) / DAY_MS
         return np.asarray((share * (device.hardware.disk_bytes // MEMORY_UNIT)).astype(np.int64))
+
+    def sessions(self, device: Device, ts_ms: Ints) -> Ints:
+        """(t,): sessions that a firewall holds; most in the hours of work."""
+        ramp = GAUGES.get(("sessions", device.name))
+        busy = self._rhythm(device, ts_ms) / busy_level(
+            self._business.cells[:, self._columns[device.place.utc_offset_s]]
+        )
+        if ramp is not None:
+            level = ramp.percent(self._days(ts_ms)) / 100
+        else:
+            level = np.full(len(ts_ms), between(0.15, 0.5, self.traffic.network.seed, device.name, "sessions"))
+        noise = self._noise(device, ts_ms, "sessions", step_s=600)[:, 0]
+        share = level * (0.25 + 0.75 * busy) * (1 + 0.02 * noise)
+        return np.asarray((np.clip(share, 0.0, 1.0) * device.hardware.sessions).astype(np.int64))
+
+    def _ramped(self, ramp: Ramp, device: Device, ts_ms: Ints) -> Floats:
+        """(t,): the share of a thing that only grows, with a little to and fro."""
+        noise = self._noise(device, ts_ms, "ramp", step_s=3_600)[:, 0]
+        return np.asarray(ramp.percent(self._days(ts_ms)) / 100 + 0.004 * noise)
+
+    def _days(self, ts_ms: Ints) -> Floats:
+        return np.asarray((ts_ms - self.traffic.epoch_ms) / DAY_MS)
 
     def temperature_tenths(self, device: Device, ts_ms: Ints) -> Ints:
         """(t,): temperature of the chassis in tenths of a degree Celsius."""

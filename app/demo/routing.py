@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.demo.chance import between, fraction, pick
+from app.demo.growth import LINKS, Ramp, busy_level
 from app.demo.network import EXIT_ROLES, Device, Network, Port
 from app.demo.rhythm import Rhythm
 
@@ -29,6 +30,9 @@ USES: Final[Mapping[str, tuple[tuple[str, ...], tuple[float, float], tuple[float
 }
 HOME_EXIT: Final = 3.0  # how much more an exit at the same site is used than one elsewhere
 HOT_CHANCE: Final = 0.03  # of the edge ports are nearly full at their busiest hour
+# Ports of growth.py: the shape of their days, and how much less goes into the network than comes out of it.
+RAMP_SHAPE: Final = "datacentre"
+RAMP_UP: Final = 0.2
 GROWTH_PER_DAY: Final = (0.0, 0.002, 0.004, 0.006, 0.01)
 
 
@@ -40,6 +44,8 @@ class Demand:
     up: Floats
     down: Floats
     growth_per_day: float
+    ramp: int = -1  # its number in growth.LINKS
+    ramp_per_day: float = 0.0  # of what it is when the demo begins
 
 
 def profile_kinds(network: Network) -> tuple[tuple[str, int], ...]:
@@ -62,6 +68,8 @@ def demands_of(network: Network) -> list[Demand]:
 
 
 def _demand(seed: int, device: Device, port: Port, kinds: tuple[tuple[str, int], ...], peaks: Floats) -> Demand:
+    if (device.name, port.name) in LINKS:
+        return _ramping(device, port, kinds, *LINKS[device.name, port.name])
     shapes, use, inward = USES[port.role]
     words = (seed, device.name, port.name)
     column = kinds.index((pick(shapes, *words, "shape"), device.place.utc_offset_s))
@@ -76,6 +84,15 @@ def _demand(seed: int, device: Device, port: Port, kinds: tuple[tuple[str, int],
     vector[column] = octets
     # Whole sites grow, not single ports: a trend that a forecast can find on the uplinks.
     return Demand(port, vector * share, vector * (1 - share), pick(GROWTH_PER_DAY, seed, device.name, "growth"))
+
+
+def _ramping(device: Device, port: Port, kinds: tuple[tuple[str, int], ...], number: int, ramp: Ramp) -> Demand:
+    """What a port wants that grows steadily: its busier direction is on the line of its ramp."""
+    column = kinds.index((RAMP_SHAPE, device.place.utc_offset_s))
+    now = float(ramp.percent(np.zeros(1))[0])
+    vector = np.zeros(len(kinds))
+    vector[column] = now / 100 * port.speed_bps / 8 / busy_level(Rhythm(kinds).cells[:, column])
+    return Demand(port, vector * RAMP_UP, vector, 0.0, number, ramp.per_day / now)
 
 
 @dataclass(frozen=True)
@@ -96,16 +113,24 @@ class Router:
         self.network = network
         self.demands = list(demands)
         self.kinds = profile_kinds(network)
-        # (flows, 2k) of the edge ports alone, and per device what its edge ports want together, (2, 2k): up, down.
-        self._edges = np.zeros((network.flow_count, 2 * len(self.kinds)))
+        # (flows, w) of the edge ports alone, and per device what its edge ports want together, (2, w): up, down.
+        self.width = 2 * len(self.kinds) + len(LINKS)
+        self._edges = np.zeros((network.flow_count, self.width))
         self._wanted: dict[str, Floats] = {}
         self._flows: dict[str, list[int]] = defaultdict(list)
         for demand in self.demands:
-            both = np.stack([np.concatenate([x, x * demand.growth_per_day]) for x in (demand.up, demand.down)])
+            both = np.stack([self._weights_of(x, demand) for x in (demand.up, demand.down)])
             flows = [demand.port.in_flow, demand.port.out_flow]
             self._edges[flows] += both
             self._flows[demand.port.device] += flows
             self._wanted[demand.port.device] = self._wanted.get(demand.port.device, np.zeros_like(both)) + both
+
+    def _weights_of(self, wanted: Floats, demand: Demand) -> Floats:
+        """(w,): mean octets/s by profile, the same times growth per day, and the growth per day of each ramp."""
+        ramps = np.zeros(len(LINKS))
+        if demand.ramp >= 0:
+            ramps[demand.ramp] = wanted.sum() * demand.ramp_per_day
+        return np.concatenate([wanted, wanted * demand.growth_per_day, ramps])
 
     def neighbours(self, broken: Breakage) -> dict[str, list[tuple[str, int, int]]]:
         """For each working device its (neighbour, flow to it, flow from it) over working links."""
@@ -118,9 +143,9 @@ class Router:
         return around
 
     def weights(self, broken: Breakage = WHOLE) -> Floats:
-        """(flows, 2k): mean octets/s by profile, then the same times growth per day."""
+        """(flows, w): what _weights_of() says, of all demands that pass each flow."""
         around = self.neighbours(broken)
-        weights = np.zeros((self.network.flow_count, 2 * len(self.kinds)))
+        weights = np.zeros((self.network.flow_count, self.width))
         exits = [
             _Exit(device, port, distances_from([device.name], around))
             for device in self.network.devices
@@ -142,7 +167,7 @@ class _Exit:
     device: Device
     port: Port
     distance: Mapping[str, int]
-    load: dict[str, Floats] = field(default_factory=dict)  # device -> (2, 2k): up, down
+    load: dict[str, Floats] = field(default_factory=dict)  # device -> (2, w): up, down
 
 
 def _share_out(source: Device, both: Floats, exits: Iterable[_Exit]) -> bool:

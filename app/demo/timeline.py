@@ -72,7 +72,9 @@ class Timeline:
         self.errors = np.zeros(count)
         self.discards = np.zeros(count)
         self.boots: dict[str, list[int]] = {
-            device.name: [first_boot_ms(device, traffic)] for device in traffic.network.devices
+            # What was before the first start that is told of, nobody knows: as if it had run since the origin.
+            device.name: [traffic.origin_ms, first_boot_ms(device, traffic)]
+            for device in traffic.network.devices
         }
         self.incidents: list[Incident] = []
         self.states: list[State] = []
@@ -84,7 +86,7 @@ class Timeline:
         """Take the list of all incidents as it is now; what is settled stays."""
         self.incidents = sorted(incidents, key=lambda incident: incident.start_ms)
         for name, boots in self.boots.items():
-            boots[1:] = [i.end_ms for i in self.incidents if i.kind is Kind.DEVICE_DOWN and i.target == name]
+            boots[2:] = [i.end_ms for i in self.incidents if i.kind is Kind.DEVICE_DOWN and i.target == name]
         open_ones = [incident for incident in self.incidents if incident.end_ms > self.settled_ms]
         times = sorted({t for i in open_ones for t in change_times(i) if t > self.settled_ms} | {self.settled_ms})
         states = []
@@ -219,6 +221,6 @@ def flows_of(device: Device) -> Flows:
 
 
 def first_boot_ms(device: Device, traffic: Traffic) -> int:
-    """When a device started before all that is told of it: 16 to 55 days before the demo began."""
+    """When a device started before the recent history: 16 to 55 days before the demo began."""
     days = between(HISTORY_DAYS + 1, 55, traffic.network.seed, device.name, "boot")
     return traffic.epoch_ms - int(days * DAY_MS)

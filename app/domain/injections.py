@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from statistics import median
 from typing import Final
@@ -17,6 +17,8 @@ from typing import Final
 GRACE: Final = timedelta(minutes=15)
 # How long the traffic needs to find its ways back after a fault.
 ECHO: Final = timedelta(minutes=30)
+# When what does not grow reaches its threshold.
+NEVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class Family(StrEnum):
@@ -32,7 +34,8 @@ class Injection:
     """One injection.
 
     `labels` are those that its series have, maybe among others. `affected` of a fault: devices, and ports as
-    device:ifName. Of a growth `ended_at` is when it reaches `magnitude` per cent of its capacity, by its own formula.
+    device:ifName. Of a growth `ended_at` is when it reaches `magnitude` per cent of its capacity, by its own formula;
+    NEVER for what does not grow.
     """
 
     ref: str

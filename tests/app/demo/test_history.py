@@ -44,7 +44,7 @@ def column(columns, metric: str, **labels: str):
 def test_steps_are_five_minutes_then_one_then_a_poll_and_shrink_gently():
     times = history_times(EPOCH_MS, until_ms=UNTIL_MS)
     steps = np.diff(times)
-    assert times[0] == EPOCH_MS - HISTORY_DAYS * DAY_MS
+    assert times[0] == (EPOCH_MS // DAY_MS - HISTORY_DAYS) * DAY_MS + STEP_MS
     assert UNTIL_MS - LIVE_STEP_MS < times[-1] <= UNTIL_MS
     assert (steps[times[:-1] < EPOCH_MS - 2 * FINE_MS] == STEP_MS).all()
     assert (steps[times[:-1] >= EPOCH_MS - FINE_MS] <= FINE_STEP_MS).all()
