@@ -26,6 +26,7 @@ from app.queries.devices import DeviceFilter, device_health
 from app.queries.interfaces import interfaces
 from app.ui import shell
 from app.ui.clientside import in_browser
+from app.ui.components import strip
 from app.ui.components.chart import chart
 from app.ui.components.device_parts import device_head, device_tabs, ports_grid
 from app.ui.components.device_tables import alert_table, metric_list, neighbour_table, port_row
@@ -84,9 +85,8 @@ def show_cpu(name: str, search: str, _tick: Any, _refresh: int) -> Component:
     """Utilisation of the processors."""
     view = current_view(search)
     curves = device.processors(current_viewer(), name, view.window)
-    return _percent_chart(
-        curves, view, "device-cpu-chart", f"Processor load of {name} in percent", "It tells of no processor."
-    )
+    label, why_not = f"Processor load of {name} in percent", "It tells of no processor."
+    return _percent_chart(curves, view, "device-cpu-chart", label, why_not, name=name, metrics=strip.PROCESSORS)
 
 
 @shown_in_panel("Could not load memory")
@@ -95,9 +95,8 @@ def show_memory(name: str, search: str, _tick: Any, _refresh: int) -> Component:
     """Use of memory and storage."""
     view = current_view(search)
     curves = device.memory(current_viewer(), name, view.window)
-    return _percent_chart(
-        curves, view, "device-memory-chart", f"Memory and storage of {name} in percent", "It tells of no memory."
-    )
+    label, why_not = f"Memory and storage of {name} in percent", "It tells of no memory."
+    return _percent_chart(curves, view, "device-memory-chart", label, why_not, name=name, metrics=strip.MEMORY)
 
 
 @shown_in_panel("Could not load alerts")
@@ -277,6 +276,7 @@ def _traffic_chart(name: str, view: View, *, interface: str, id: str) -> Compone
     figure = lines(series, window=view.window, zone=view.zone, unit=scale.unit, bands=bands, legend=True)
     figure.update_yaxes(title={"text": scale.unit, "font": {"size": 11}})
     figure.update_layout(margin={"l": 56})
+    strip.add_to(figure, strip.of_device(viewer, name, strip.TRAFFIC, view, interface=interface), view)
     subject = f"{name} {interface}".strip()
     return chart(id, figure, label=f"Traffic of {subject}, at most {format_number(peak * scale.factor)} {scale.unit}")
 
@@ -308,7 +308,9 @@ def _bands(viewer: Viewer, name: str, view: View, interface: str) -> list[Band]:
     ]
 
 
-def _percent_chart(curves: Curves, view: View, id: str, label: str, why_not: str) -> Component:
+def _percent_chart(
+    curves: Curves, view: View, id: str, label: str, why_not: str, *, name: str, metrics: str
+) -> Component:
     if not curves.curves:
         return nothing("No samples in this range", why_not, icon_name="cpu")
     series = [
@@ -317,4 +319,5 @@ def _percent_chart(curves: Curves, view: View, id: str, label: str, why_not: str
     ]
     figure = lines(series, window=view.window, zone=view.zone, unit="%", legend=len(series) > 1)
     figure.update_yaxes(range=[0, 100])
+    strip.add_to(figure, strip.of_device(current_viewer(), name, metrics, view), view)
     return chart(id, figure, label=label)

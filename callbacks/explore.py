@@ -20,10 +20,12 @@ from app.domain.units import Scale, format_number, scale_for
 from app.figures.reduce import min_max
 from app.figures.theme import faded, series_colour
 from app.figures.timeseries import Band, Line, lines
-from app.queries import explore
+from app.queries import changed, explore
 from app.ui import shell
 from app.ui.clientside import in_browser
+from app.ui.components import strip
 from app.ui.components.attributes import attrs
+from app.ui.components.changed_list import changed_list, scope_of
 from app.ui.components.chart import chart
 from app.ui.components.states import nothing, stale
 from app.ui.components.table import Column, table
@@ -60,6 +62,20 @@ def draw_chart(search: str, _tick: Any, _refresh: Any) -> tuple[Any, ...]:
     count = f"{answer.found:,} found" if answer.found > len(answer.series) else f"{answer.found}"
     drawn = chart("explore-graph", figure, label=sentence)
     return drawn, words, _series_table(answer, scale, coloured), count, foot, problems, title
+
+
+@shown_in_panel("Could not rank what changed", outputs=2)
+@guarded(READ, "anomalies")
+def show_changed(search: str, _refresh: Any) -> tuple[Any, str]:
+    """The series that were most unusual in the window that the address asks about; nothing where it asks nothing."""
+    view = current_view(search)
+    if not view.query.get(strip.ASKED):
+        return None, ""
+    window = strip.asked_window(view)
+    if window is None:
+        return stale(f"w: {view.query.get(strip.ASKED)!r} is no window; write w=all or w=<seconds>~<seconds>"), ""
+    found = changed.changed(current_viewer(), window)
+    return changed_list(found, window, view.zone), scope_of(found, window.words())
 
 
 @shown
@@ -112,6 +128,10 @@ def register(dash_app: Dash) -> None:
         Input(shell.TICK, "data"),
         refresh,
     )(draw_chart)
+    dash_app.callback(Output(ids.CHANGED, "children"), Output(f"{ids.CHANGED}-scope", "children"), search, refresh)(
+        show_changed
+    )
+    in_browser(dash_app, "changed.asks", search)
     dash_app.callback(
         Output(ids.METRIC, "data"), State(shell.URL, "search"), Input(shell.REFRESH, "data"), State(ids.METRIC, "value")
     )(offer_metrics)
@@ -153,6 +173,7 @@ def _figure(answer: explore.Answer, state: ExploreState, view: View, *, scale: S
     if state.compare:
         drawn += _compared(answer, state, view, scale)
     figure = lines(drawn, window=view.window, zone=view.zone, unit=scale.unit, bands=_bands(answer, view, coloured))
+    strip.add_to(figure, strip.of_expression(current_viewer(), answer.expr, view), view)
     if state.scale == "log":
         figure.update_yaxes(type="log", rangemode="normal")
     elif state.scale == "auto":

@@ -12,6 +12,7 @@ from app.auth.permissions import guarded
 from app.domain.tenancy import READ
 from app.queries.explore import AGGREGATIONS, FUNCTIONS
 from app.ui.components.attributes import attrs
+from app.ui.components.changed_list import changed_panel
 from app.ui.components.marks import hints, icon
 from app.ui.components.panel import panel
 from app.ui.explore_state import COMPARE, ExploreState
@@ -32,6 +33,7 @@ CHART: Final = "explore-chart"
 SERIES: Final = "explore-series"
 FOOT: Final = "explore-foot"
 PROBLEMS: Final = "explore-problems"
+CHANGED: Final = "explore-changed"
 CSV: Final = "explore-csv"
 DOWNLOAD: Final = "explore-download"
 
@@ -54,6 +56,7 @@ def layout(search: str = "", **_url: str) -> Component:
                 ],
                 className="explore-main",
             ),
+            changed_panel(CHANGED),
             hints(
                 ("Z", "zoom out"),
                 ("[ ]", "shift range"),
@@ -61,12 +64,13 @@ def layout(search: str = "", **_url: str) -> Component:
                 ("L", "series table"),
                 ("C", "compare"),
                 ("Y", "scale"),
+                ("W", "what changed"),
                 ("?", "all shortcuts"),
                 right=html.Span(id=FOOT),
             ),
             dcc.Download(id=DOWNLOAD),
         ],
-        className="page fill explore",
+        className="page fill explore" + (" asks" if query.get("w") else ""),
         **attrs({"data-tick-ms": "15000"}),
     )
 
@@ -162,6 +166,13 @@ def _actions(has_expr: bool) -> Component:
                 type="button",
                 id="explore-mode",
                 **attrs({"data-action": "explore-mode", "aria-pressed": "true" if has_expr else "false"}),
+            ),
+            html.Button(
+                [icon("zap"), html.Span("What changed?", className="wide-only")],
+                className="btn",
+                type="button",
+                title="Which series were unusual in this range",
+                **attrs({"data-action": "explore-changed"}),
             ),
             html.Button(
                 [icon("link"), html.Span("Copy link", className="wide-only")],

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -78,6 +80,18 @@ def parse_selector(expr: str) -> tuple[Matcher, ...]:
     if not isinstance(node, Selector):
         raise QueryError("parse error: expected an instant vector selector")
     return node.matchers
+
+
+def selectors_in(node: object) -> Iterator[Selector]:
+    """Every selector of series in a tree."""
+    if isinstance(node, Selector):
+        yield node
+    elif isinstance(node, tuple):
+        for each in node:
+            yield from selectors_in(each)
+    elif is_dataclass(node):
+        for its in fields(node):
+            yield from selectors_in(getattr(node, its.name))
 
 
 def measured_side(expr: str) -> tuple[str, float | None]:

@@ -78,7 +78,7 @@ def course(viewer: Viewer, its: Anomaly) -> Course:
     values = np.where(is_absent(found.values[0]), np.nan, found.values[0]) if len(found) else np.empty(0)
     matchers = [Matcher(name, MatchOp.EQUAL, value) for name, value in sorted(its.labels.items())]
     ts_ms = found.ts_ms if len(found) else np.empty(0, dtype=np.int64)
-    return Course(expr, window, ts_ms, values, ribbon(viewer, matchers, window))
+    return Course(expr, window, ts_ms, values, ribbon(viewer, [matchers], window))
 
 
 def expression(its: Anomaly, step_ms: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from app.auth.permissions import require
 from app.domain.anomaly.base import View
@@ -17,9 +17,11 @@ from app.domain.labels import METRIC, Labels, Matcher, labels_of
 from app.domain.samples import Float64s
 from app.domain.tenancy import READ, TenantId, Viewer
 from app.domain.timerange import Window
+from app.promql.parse import parse, selectors_in
 from app.queries.feedback import steps_of
 from app.tsdb import scores
 from app.tsdb.blocks import moment
+from app.tsdb.places import groups_of
 from app.tsdb.selection import Group, select_series
 from models.anomalies import AnomalyRow
 from models.session import tenant_connection, tenant_session
@@ -29,19 +31,24 @@ STRETCHES: Final = 180
 # A score comes at most this often.
 LEAST_MS: Final = 60_000
 # More than this is not read for a strip of colour: of longer times and of more series only the anomalies show.
-MOST_ROWS: Final = 200_000
+MOST_ROWS: Final = 100_000
 MOST_ANOMALIES: Final = 2_000
 _NAMING: Final = ("device", "ifName", "cpu", "pool", "storage", "sensor")
 
 
-def ribbon(viewer: Viewer, matchers: Sequence[Matcher], window: Window) -> Ribbon | None:
-    """The ribbon of the series that satisfy the matchers; None where none of them was scored or found unusual."""
+def ribbon_of(viewer: Viewer, expr: str, window: Window) -> Ribbon | None:
+    """The ribbon of the series that a PromQL expression reads. Raises QueryError."""
+    return ribbon(viewer, [selector.matchers for selector in selectors_in(parse(expr))], window)
+
+
+def ribbon(viewer: Viewer, matcher_sets: Sequence[Sequence[Matcher]], window: Window) -> Ribbon | None:
+    """The ribbon of the series that satisfy any of the sets; None where none was scored or found unusual."""
     require(viewer, READ, NOUN)
     length_ms = max(LEAST_MS, -(-window.length_ms // STRETCHES))
     start_ms = window.start_ms // length_ms * length_ms
     count = -(-(window.end_ms - start_ms) // length_ms)
     with tenant_connection(viewer.tenant, read_only=True) as connection:
-        groups = select_series(connection, viewer.tenant, matchers)
+        groups = _groups(connection, viewer.tenant, matcher_sets)
         if not groups:
             return None
         if len(groups) * window.length_ms // LEAST_MS <= MOST_ROWS:
@@ -55,6 +62,14 @@ def ribbon(viewer: Viewer, matchers: Sequence[Matcher], window: Window) -> Ribbo
     found = Ribbon(starts, length_ms, values, [_name(labels) for labels in whose], [""] * count, _boundary(viewer))
     _explain(found, whose, _anomalies(viewer.tenant, groups, Window(start_ms, start_ms + count * length_ms)))
     return found if np.isfinite(found.scores).any() else None
+
+
+def _groups(connection: Connection, tenant: TenantId, matcher_sets: Sequence[Sequence[Matcher]]) -> list[Group]:
+    selected = [group for matchers in matcher_sets for group in select_series(connection, tenant, matchers)]
+    if len(matcher_sets) == 1:
+        return selected
+    pairs = ((group.group_id, zip(group.slots.tolist(), group.labels, strict=True)) for group in selected)
+    return groups_of({(group_id, slot): labels for group_id, its in pairs for slot, labels in its})
 
 
 def _boundary(viewer: Viewer) -> float:

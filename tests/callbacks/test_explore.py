@@ -7,12 +7,20 @@ from typing import Any
 import pytest
 
 from app.clock import now_ms
+from app.domain.anomaly.base import View as SeriesView
+from app.domain.labels import METRIC, Matcher, MatchOp
 from app.domain.tenancy import Viewer
+from app.tsdb.found_anomalies import Point
+from app.tsdb.selection import select_series
 from callbacks import explore
+from models.session import tenant_connection
 from tests.browser.seed import seed
+from tests.factories.anomalies import found
 from tests.factories.cast import Cast
 from tests.factories.database import RolledBackDatabase
-from tests.factories.screens import acting, words
+from tests.factories.screens import acting, attributes, words
+
+LOAD = (Matcher(METRIC, MatchOp.EQUAL, "cpu_utilisation_ratio"),)
 
 
 @pytest.fixture
@@ -67,3 +75,39 @@ def test_another_tenant_sees_nothing(network: Cast) -> None:
         assert explore.offer_metrics("", None, "") == []
         assert explore.offer_labels("snmp_up", "", [], []) == ([], [])
         assert explore.save_csv(1, "")["content"].splitlines()[0] == "time"
+
+
+def asked(viewer: Viewer, search: str) -> tuple[Any, str]:
+    with acting(viewer):
+        return explore.show_changed(search, None)
+
+
+def test_what_changed_ranks_the_series_of_the_window(network: Cast) -> None:
+    assert asked(network.vera, "") == (None, "")
+    told, scope = asked(network.vera, "?w=all&t=1h")
+    assert "series reached the boundary" in scope
+    assert "robust deviations" in words(told)
+    assert any("/explore?q=" in href for href in attributes(told, "href"))
+    now_s = now_ms() // 1000
+    _, scope = asked(network.vera, f"?w={now_s - 1800}~{now_s - 900}")
+    assert "series reached" in scope
+    assert "is no window" in words(asked(network.vera, "?w=²~9")[0])
+    assert "Nothing to rank" in words(asked(network.charlie, "?w=all")[0])
+
+
+def test_the_ribbon_stands_above_the_chart(network: Cast) -> None:
+    with tenant_connection(network.acme) as connection:
+        labels = [each for group in select_series(connection, network.acme, LOAD) for each in group.labels]
+        group = select_series(connection, network.acme, LOAD)[0]
+    at_ms = now_ms() - 600_000
+    slot = int(group.slots[0])
+    point = Point(group.group_id, slot, group.labels[0], at_ms, 2.5, 0.9, False, 0.1, 0.4, 0.4, SeriesView.VALUE)
+    found(network.acme, point)
+    figure = drawn(network.vera, "?metric=cpu_utilisation_ratio&t=1h")[0].children.figure
+    (strip,) = [trace for trace in figure.data if trace.meta == "ribbon"]
+    assert len(labels) > 1 and len(strip.x) == 1
+    assert strip.y.tolist() == [1.0]
+    assert "score 2.50" in strip.customdata[0] and "no value near" in strip.customdata[0]
+    assert figure.layout.yaxis.domain[1] < figure.layout.yaxis2.domain[0]
+    figure = drawn(network.vera, "?metric=snmp_up&t=1h&w=1~2")[0].children.figure
+    assert not [trace for trace in figure.data if trace.meta == "ribbon"]

@@ -56,6 +56,7 @@
     gd.on("plotly_relayout", (change) => {
       const from = change["xaxis.range[0]"], to = change["xaxis.range[1]"];
       if (from === undefined || to === undefined) return;
+      if (wf.brushed && wf.brushed(gd, moment(from), moment(to))) return;
       zooms.push(location.search);
       wf.setRange(moment(from), moment(to));
     });

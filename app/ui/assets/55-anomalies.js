@@ -142,4 +142,20 @@
       });
     },
   };
+
+  /* What changed here: W opens the panel for the range that is shown; while it is open, dragging chooses a window. */
+  const explore = () => document.querySelector(".page.explore");
+  const asked = () => { wf.url.set({ w: wf.url.get("w") ? null : "all" }); };
+  wf.actions["explore-changed"] = asked;
+  wf.keys("/explore", { w: asked });
+  wf.brushed = (gd, from, to) => {
+    if (!wf.url.get("w")) return false;
+    const axis = gd.watchfloor && gd.watchfloor.layout && gd.watchfloor.layout.xaxis;
+    if (axis) window.Plotly.relayout(gd, { "xaxis.range": axis.range });
+    wf.url.set({ w: Math.floor(from / 1000) + "~" + Math.ceil(to / 1000) });
+    return true;
+  };
+  window.dash_clientside.changed = {
+    asks: (search) => { const page = explore(); if (page) { page.classList.toggle("asks", new URLSearchParams(search || "").has("w")); window.dispatchEvent(new Event("resize")); } },
+  };
 })();
