@@ -51,6 +51,8 @@ SETTLE_MS: Final = 3_000
 # A new group learns from this much of its past; a new one waits until its history may have come.
 LEARN_MS: Final = 15 * 86_400_000
 AGE_MS: Final = 60_000
+# And so long at most as its history is seen to come in.
+LONGEST_WAIT_MS: Final = 1_200_000
 # Scores and anomalies of the past that a new group learns from.
 SCORES_BACK_MS: Final = 86_400_000
 ANOMALIES_BACK_MS: Final = 7 * 86_400_000
@@ -137,7 +139,10 @@ def _take_in(tenant: TenantId, memory: Memory, now_ms: int) -> list[Group]:
         kinds = {row.metric: row.kind for row in connection.execute(_KINDS, {"tenant": tenant})}
         zones = {row.name: row.time_zone for row in connection.execute(_ZONES, {"tenant": tenant})}
         stored = detector_states.load(connection, tenant, ids)
-    young = {group_id for group_id in ids if group_id not in stored and now_ms - created[group_id] < AGE_MS}
+        fresh = {group_id: now_ms - created[group_id] for group_id in ids if group_id not in stored}
+        waiting = [group_id for group_id, age_ms in fresh.items() if AGE_MS <= age_ms < LONGEST_WAIT_MS]
+        young = unscored.filling(connection, tenant, waiting, now_ms=now_ms)
+    young |= {group_id for group_id, age_ms in fresh.items() if age_ms < AGE_MS}
     changed = [group for group in changed if group.group_id not in young]
     starts = {group_id: now_ms - LEARN_MS for group_id in ids if group_id not in stored and group_id not in young}
     with tenant_session(tenant) as session:

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from app.domain.samples import Float64s, Int64s
 from app.domain.tenancy import TenantId
 from app.tsdb import raw
+from app.tsdb.blocks import moment
 from app.tsdb.selection import Group
+
+# A sample this old, and stored so shortly ago, is of a past that is still coming in.
+OLD_MS: Final = 3_600_000
+FILLING_MS: Final = 30_000
+
+# A row's part is when it arrived, in ms, times 65,536: see docs/decisions/0006.
+_FILLING = text("""
+    select group_id from sample_hot
+    where tenant_id = :tenant and group_id = any(cast(:groups as int[])) and ts < :old
+    group by group_id having max(part) / 65536 > :since
+""")
 
 
 @dataclass(frozen=True)
@@ -23,6 +36,19 @@ class Unscored:
     columns: NDArray[np.int32]
     ts_ms: Int64s
     values: Float64s
+
+
+def filling(connection: Connection, tenant: TenantId, group_ids: Sequence[int], *, now_ms: int) -> set[int]:
+    """Those of some groups whose past still comes in: whoever learns from it waits."""
+    if not group_ids:
+        return set()
+    parameters = {
+        "tenant": tenant,
+        "groups": list(group_ids),
+        "old": moment(now_ms - OLD_MS),
+        "since": now_ms - FILLING_MS,
+    }
+    return set(connection.scalars(_FILLING, parameters))
 
 
 def read(

@@ -18,6 +18,7 @@ from app.domain.anomaly.verdicts import MOST_STEPS, Verdict
 from app.domain.samples import Metadata
 from app.promql.engine import query_instant
 from app.promql.result import Vector
+from app.tsdb import unscored
 from app.tsdb.blocks import moment
 from app.tsdb.detector_states import Overtaken
 from app.tsdb.reader import Reader
@@ -99,6 +100,26 @@ def test_a_counter_is_scored_as_a_rate_and_an_unusual_one_becomes_an_alert(cast:
     assert alert.annotations["expected"] == "900000 to 1.1e+06"
     assert "no value near" in alert.annotations["view"]
     assert alert.annotations["nearest_past_value"] == "1.1e+06"
+
+
+def test_a_new_group_waits_while_its_past_comes_in_but_not_for_ever(
+    cast: Cast, now_ms: int, db: RolledBackDatabase
+) -> None:
+    def made(seconds_ago: int) -> None:
+        db.outer.execute(text("reset role"))
+        db.outer.execute(
+            text("update series_groups set created_at = now() - make_interval(secs => :s)"), {"s": seconds_ago}
+        )
+
+    old = now_ms - 2 * unscored.OLD_MS
+    # History of another device, and it came just now.
+    store(cast.acme, {"__name__": "load", "device": "core-2"}, [(old, 1.0)], arrived_ms=now_ms)
+    made(30)
+    assert cycle(cast, Memory(Beyond), now_ms).series == 0
+    made(120)
+    assert cycle(cast, Memory(Beyond), now_ms).series == 2
+    made(3600)
+    assert cycle(cast, Memory(Beyond), now_ms).series == 3
 
 
 def test_the_alert_ends_when_nothing_was_unusual_for_a_while(cast: Cast, now_ms: int) -> None:
