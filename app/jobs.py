@@ -38,6 +38,7 @@ DISCOVER: Final = Job("workers.discover.discover", "default", 300)
 RETAIN: Final = Job("workers.retain.retain", "default", 3000)
 RESTORE: Final = Job("workers.restore.restore", "default", 600)
 TRAIN: Final = Job("workers.train.train", "ml", 600)
+DRIFT: Final = Job("workers.train.check_drift", "ml", 300)
 SWEEP: Final = Job("workers.sweep.sweep", "default", 60)
 
 JOBS: Final = (
@@ -58,6 +59,7 @@ JOBS: Final = (
     TOGETHER,
     SCORE,
     TRAIN,
+    DRIFT,
 )
 
 

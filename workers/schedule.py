@@ -98,6 +98,7 @@ SCHEDULE: Final[Sequence[Timed]] = (
     Timed("compare", 600, for_each_tenant(jobs.COMPARE, 600)),
     Timed("capacity", 600, for_each_tenant(jobs.CAPACITY, 600)),
     Timed("train", 300, train_everywhere),
+    Timed("drift", 21_600, for_each_tenant(jobs.DRIFT, 21_600)),
     Timed("compact", 300, queue_once(jobs.COMPACT)),
     Timed("retain", 3600, queue_once(jobs.RETAIN)),
     Timed("forget", 3600, queue_once(jobs.FORGET)),

@@ -6,7 +6,7 @@ from secrets import token_hex
 from typing import Final
 
 from app import clock, jobs
-from app.actions import training
+from app.actions import drift, training
 from app.domain.tenancy import TenantId
 from app.valkey import valkey
 
@@ -24,5 +24,14 @@ def train(*, tenant: int, run: int) -> None:
         is_done = training.work(TenantId(tenant), run, now=clock.utc_now())
     finally:
         valkey().eval(_RELEASE, 1, lease, token)
-    if not is_done:
+    if is_done:
+        jobs.enqueue(jobs.DRIFT, tenant=tenant)
+    else:
+        jobs.enqueue(jobs.TRAIN, tenant=tenant, run=run)
+
+
+def check_drift(*, tenant: int) -> None:
+    """Job: look at the tenant's models in service; what drifts is trained."""
+    _, run = drift.check(TenantId(tenant), clock.utc_now())
+    if run is not None:
         jobs.enqueue(jobs.TRAIN, tenant=tenant, run=run)

@@ -16,8 +16,7 @@ from sqlalchemy import func, update
 
 from app.actions.training_steps import STEPS, Done, Work
 from app.clock import monotonic_s
-from app.domain.forecast.families import Family, family_of
-from app.domain.labels import METRIC, value_of
+from app.domain.forecast.families import Family
 from app.domain.mlmodels import sample
 from app.domain.mlmodels.model import RunState, Step
 from app.domain.tenancy import TenantId
@@ -88,11 +87,7 @@ def _save_plan(tenant: TenantId, run: TrainingRunRow, now: datetime) -> None:
     """Which families there are, how much of each, and up to when."""
     with tenant_connection(tenant) as connection:
         groups = hourly.all_groups(connection, tenant)
-    counts: dict[str, int] = {}
-    for group in groups:
-        for labels in group.labels:
-            family = family_of(value_of(labels, METRIC))
-            counts[family] = counts.get(family, 0) + 1
+    counts = {family: len(its) for family, its in hourly.by_family(groups).items()}
     quotas = sample.quotas({family: count for family, count in counts.items() if count >= sample.FEWEST_SERIES})
     steps = [Step(family=family, step=step) for family in sorted(quotas) for step in STEPS]
     until = (now - SETTLE).replace(minute=0, second=0, microsecond=0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -21,8 +21,8 @@ from sqlalchemy.orm import Session
 from app.actions.models import put_in_service
 from app.domain.forecast import base, boosting, errors_of_fit, features
 from app.domain.forecast.boosting import GlobalModel
-from app.domain.forecast.families import Family, family_of
-from app.domain.labels import METRIC, Labels, labels_of, value_of
+from app.domain.forecast.families import Family
+from app.domain.labels import METRIC, labels_of, value_of
 from app.domain.mlmodels import frozen, gate, sample, stability
 from app.domain.mlmodels.exclusion import cleaned
 from app.domain.mlmodels.model import GLOBAL_BOOSTING, Stage
@@ -33,7 +33,6 @@ from app.queries.exclusions import exclusions
 from app.tsdb import artefacts, hourly
 from app.tsdb.blocks import moment
 from app.tsdb.hourly import HOUR_MS, Hours
-from app.tsdb.selection import Group
 from models.mlmodels import BacktestSetRow, ModelRow, TrainingRunRow
 from models.session import tenant_connection, tenant_session
 
@@ -81,13 +80,13 @@ class Work:
         """Hourly values of the family's series that are learned from, or of those that are kept for judging."""
         kept = self.backtest()
         with tenant_connection(self.tenant) as connection:
-            members = _members(hourly.all_groups(connection, self.tenant), self.family)
+            members = hourly.by_family(hourly.all_groups(connection, self.tenant)).get(self.family, [])
             split = sample.split(
-                [labels for _, _, labels in members],
+                [its.labels for its in members],
                 quota=self.run.plan["quotas"][self.family],
                 judged=frozenset() if kept is None else {labels_of(its) for its in kept.members["series"]},
             )
-            chosen = _grouped([members[place] for place in (split.kept if is_kept else split.learned)])
+            chosen = hourly.grouped([members[place] for place in (split.kept if is_kept else split.learned)])
             start_ms = self.until_ms - hours * HOUR_MS
             return hourly.read(connection, self.tenant, chosen, start_ms=start_ms, end_ms=self.until_ms)
 
@@ -231,26 +230,6 @@ def _code_version() -> str:
     """What the code was that trained: the hash of its text."""
     modules = (base, boosting, errors_of_fit, features)
     return hashlib.sha256("".join(inspect.getsource(module) for module in modules).encode()).hexdigest()[:12]
-
-
-def _members(groups: Sequence[Group], family: Family) -> list[tuple[int, int, Labels]]:
-    """Group, slot and labels of each series of a family."""
-    return [
-        (group.group_id, slot, labels)
-        for group in groups
-        for slot, labels in zip(group.slots.tolist(), group.labels, strict=True)
-        if family_of(value_of(labels, METRIC)) == family
-    ]
-
-
-def _grouped(members: Sequence[tuple[int, int, Labels]]) -> list[Group]:
-    by_group: dict[int, list[tuple[int, Labels]]] = {}
-    for group_id, slot, labels in members:
-        by_group.setdefault(group_id, []).append((slot, labels))
-    return [
-        Group(group_id, np.array([slot for slot, _ in its], dtype=np.intp), tuple(labels for _, labels in its))
-        for group_id, its in by_group.items()
-    ]
 
 
 def _next_version(session: Session, work: Work) -> int:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from app.domain.counters import is_counter
+from app.domain.forecast.families import family_of
 from app.domain.labels import METRIC, Labels, Matcher, MatchOp, value_of
 from app.domain.samples import Float64s, Int64s
 from app.domain.tenancy import TenantId
@@ -72,6 +73,35 @@ def read(connection: Connection, tenant: TenantId, groups: Sequence[Group], *, s
         ends,
         values,
     )
+
+
+@dataclass(frozen=True)
+class Member:
+    """Where one series stands."""
+
+    group_id: int
+    slot: int
+    labels: Labels
+
+
+def by_family(groups: Sequence[Group]) -> dict[str, list[Member]]:
+    """The series of groups by the family of their metric, in their order."""
+    found: dict[str, list[Member]] = {}
+    for group in groups:
+        for slot, labels in zip(group.slots.tolist(), group.labels, strict=True):
+            found.setdefault(family_of(value_of(labels, METRIC)), []).append(Member(group.group_id, slot, labels))
+    return found
+
+
+def grouped(members: Sequence[Member]) -> list[Group]:
+    """Single series as groups of theirs alone."""
+    by_group: dict[int, list[Member]] = {}
+    for its in members:
+        by_group.setdefault(its.group_id, []).append(its)
+    return [
+        Group(group_id, np.array([its.slot for its in some], dtype=np.intp), tuple(its.labels for its in some))
+        for group_id, some in by_group.items()
+    ]
 
 
 def all_groups(connection: Connection, tenant: TenantId) -> list[Group]:

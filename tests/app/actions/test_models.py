@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 from redis import Redis
 from rq import Queue
@@ -13,39 +11,15 @@ from rq.serializers import JSONSerializer
 
 from app import jobs
 from app.actions import models
-from app.domain.mlmodels.model import Stage
 from app.errors import Conflict, DecodeError, Forbidden, InvalidInput, NotFound
 from app.objects import objects
 from app.queries import audit
 from app.queries import models as queries
 from app.tsdb import artefacts
-from models.mlmodels import ModelRow
-from models.session import tenant_session
 from tests.factories.cast import Cast
 from tests.factories.database import RolledBackDatabase
+from tests.factories.mlmodels import three_versions
 from tests.factories.objects import folder_store
-
-WHEN = datetime(2026, 11, 24, tzinfo=UTC)
-
-
-def registered(cast: Cast, version: int, **more: object) -> int:
-    """A model of acme's processors; its artefact is in the store."""
-    sha256, size = artefacts.save(cast.acme, {"value": np.array([version])})
-    facts = {
-        "family": "cpu",
-        "kind": "global_boosting",
-        "stage": Stage.CANDIDATE,
-        "code_version": "x",
-        "feature_set": 1,
-        "trained_from": WHEN,
-        "trained_to": WHEN,
-        "fingerprint": "f",
-        "created_by": "test",
-    }
-    row = ModelRow(tenant_id=cast.acme, version=version, sha256=sha256, size_bytes=size, **{**facts, **more})
-    with tenant_session(cast.acme) as session:
-        session.add(row)
-    return row.id
 
 
 @pytest.fixture
@@ -53,11 +27,7 @@ def three(cast: Cast, db: RolledBackDatabase, tmp_path: Path) -> list[int]:
     """Three versions: one that served, the champion, and a candidate."""
     folder_store(tmp_path)
     db.role = "worker"
-    made = [
-        registered(cast, 1, stage=Stage.ARCHIVED, promoted_at=WHEN),
-        registered(cast, 2, stage=Stage.CHAMPION, promoted_at=WHEN),
-        registered(cast, 3),
-    ]
+    made = three_versions(cast)
     db.role = "web"
     return made
 
