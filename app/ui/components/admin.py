@@ -47,6 +47,7 @@ SECTIONS: Final = (
     Section("ingest", "Ingest", "What senders sent that was not taken, and why", "inbox"),
     Section("storage", "Storage", "How long samples are kept, and the archive", "hard-drive"),
     Section("cardinality", "Cardinality", "Which metrics and labels the series come from", "layers"),
+    Section("models", "Models", "What forecasts each family, how it was judged, whether it fits", "activity"),
     Section("audit", "Audit", "Who changed what, as a chain that shows tampering", "scroll-text"),
     Section("tenants", "Tenants", "Customers of this installation", "building-2", "New tenant", ADMIN),
 )

@@ -1,0 +1,123 @@
+"""Admin: what forecasts each family, how it was trained and judged, and whether it still fits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dash import Dash, dcc, html
+from dash.development.base_component import Component
+
+from app.actions import models as actions
+from app.auth.current import current_viewer
+from app.auth.permissions import guarded, require
+from app.clock import utc_now
+from app.domain.mlmodels.model import Model
+from app.domain.tenancy import ADMIN, READ, may
+from app.errors import InvalidInput
+from app.queries import models as queries
+from app.ui.components import model_parts as parts
+from app.ui.components.admin import action, area, form, group_heading
+from app.ui.components.states import nothing
+from app.ui.zone import current_view
+from callbacks.admin import Command, Reply, bind, done, opened
+
+NOUN: Final = parts.NOUN
+RUNS_SHOWN: Final = 5
+
+
+@guarded(READ, "models")
+def show(search: str, _version: int, _refresh: int) -> Component:
+    """The families, one family's versions side by side, and the last runs."""
+    view, viewer = current_view(search), current_viewer()
+    models, runs = queries.models(viewer), queries.runs(viewer, limit=RUNS_SHOWN)
+    can_change = may(viewer, ADMIN, NOUN)
+    train = [action(NOUN, "train", "Train now", kind="primary")] if can_change else []
+    sections: list[Component] = []
+    if models:
+        families = sorted({model.family for model in models})
+        chosen = view.query.get("family") or families[0]
+        drift = {(look.family, look.measure): look for look in queries.drift(viewer)}
+        newest = {model.family: model for model in reversed(models)}
+        serving = parts.serving_table(
+            families,
+            queries.champions(viewer),
+            newest,
+            drift,
+            chosen=chosen,
+            can_change=can_change,
+            zone=view.zone,
+        )
+        versions = [model for model in models if model.family == chosen]
+        sections = [
+            _heading(
+                "In service", "One model for each family of metrics; a new one must beat it on values neither saw"
+            ),
+            serving,
+            _heading(f"Versions: {parts.family_word(chosen)}", _judged_on(versions)),
+            parts.versions_table(versions, can_change=can_change, zone=view.zone),
+        ]
+    else:
+        text = (
+            f"Models are trained every night once there are {actions.LEAST_DAYS} days of history. Until then each"
+            " series is forecast from its own past alone."
+        )
+        sections = [nothing("No model yet", text, icon_name="layers")]
+    sections += [
+        group_heading("Training", html.Span(_when(bool(runs)), className="t2"), *train, class_name="storage-group"),
+        *([parts.runs_table(runs, utc_now(), view.zone)] if runs else []),
+    ]
+    return html.Div(sections, className="scroll")
+
+
+@guarded(READ, "models")
+def run(command: Command) -> Reply:
+    """Train, promote, roll back; what that needs is asked for here."""
+    viewer = current_viewer()
+    require(viewer, ADMIN, NOUN)
+    match command.verb:
+        case "train":
+            actions.ask_training(viewer)
+            return done("A worker trains the models; this page says how far it is.")
+        case "ask-promote":
+            return opened("Put a model in service", _promote_form(queries.model(viewer, command.number)))
+        case "promote":
+            model = actions.promote(viewer, command.number, why=command.text("why"))
+            return done(f"Version {model.version} of {model.family} is in service.")
+        case "rollback":
+            model = actions.rollback(viewer, command.id)
+            return done(f"Version {model.version} of {model.family} is in service again.")
+    raise InvalidInput("verb", f"{command.verb!r} is not something that can be done here")
+
+
+def register(dash_app: Dash) -> None:
+    """Bind the section."""
+    bind(dash_app, NOUN, show=show, run=run)
+
+
+def _heading(text: str, about: str) -> Component:
+    return group_heading(text, html.Span(about, className="t2"), class_name="storage-group")
+
+
+def _judged_on(versions: list[Model]) -> str:
+    """What their figures are from."""
+    for model in versions:
+        judged = model.report.get("backtest")
+        if judged:
+            return f"Judged on {judged['series']} series that no training saw, set {judged['number']}"
+    return "Not judged yet"
+
+
+def _when(has_runs: bool) -> str:
+    return "Every night, and when something drifts" if has_runs else "None yet"
+
+
+def _promote_form(model: Model) -> Component:
+    reasons = model.report.get("reasons", [])
+    said = " ".join(parts.gate_sentence(name) for name in reasons) or "The gate has nothing against it."
+    fields = [
+        html.P(f"Version {model.version} of {parts.family_word(model.family)} takes over from the one in service."),
+        html.P(said, className="admin-note"),
+        area("why", "Why", rows=2, about="Goes to the audit log"),
+        html.P(dcc.Link("Audit log", href="/admin/audit"), className="t2"),
+    ]
+    return form(NOUN, "promote", fields, submit="Put in service", id=model.id, danger=bool(reasons))
