@@ -32,9 +32,11 @@ DRAIN: Final = Job("workers.drain.drain", "ingest", 120)
 EVALUATE: Final = Job("workers.evaluate.evaluate_group", "rules", 60)
 EXPIRE: Final = Job("workers.expire.expire", "rules", 60)
 ERASE: Final = Job("workers.erase.erase", "default", 3000)
+FORECAST: Final = Job("workers.forecast.forecast", "ml", 600)
 FORGET: Final = Job("workers.forget.forget", "default", 300)
 DELIVER: Final = Job("workers.notify.deliver", "notify", 60)
 DISCOVER: Final = Job("workers.discover.discover", "default", 300)
+PREDICT: Final = Job("workers.forecast.predict", "detect", 60)
 RETAIN: Final = Job("workers.retain.retain", "default", 3000)
 RESTORE: Final = Job("workers.restore.restore", "default", 600)
 TRAIN: Final = Job("workers.train.train", "ml", 600)
@@ -54,12 +56,14 @@ JOBS: Final = (
     RESTORE,
     COMPACT,
     CAPACITY,
+    FORECAST,
     DETECT,
     COMPARE,
     TOGETHER,
     SCORE,
     TRAIN,
     DRIFT,
+    PREDICT,
 )
 
 

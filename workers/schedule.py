@@ -97,6 +97,7 @@ SCHEDULE: Final[Sequence[Timed]] = (
     Timed("detect", 60, for_each_tenant(jobs.DETECT, 60)),
     Timed("compare", 600, for_each_tenant(jobs.COMPARE, 600)),
     Timed("capacity", 600, for_each_tenant(jobs.CAPACITY, 600)),
+    Timed("forecast", 300, for_each_tenant(jobs.FORECAST, 300)),
     Timed("train", 300, train_everywhere),
     Timed("drift", 21_600, for_each_tenant(jobs.DRIFT, 21_600)),
     Timed("compact", 300, queue_once(jobs.COMPACT)),

@@ -13,20 +13,27 @@ from typing import Final
 import numpy as np
 from sqlalchemy import Connection, text
 
+from app.domain.forecast.outlook import HORIZON_H, HOUR_MS
 from app.domain.labels import METRIC, Labels, Matcher, MatchOp, labels_of
-from app.domain.samples import is_absent
+from app.domain.samples import ABSENT, Int64s, absent_array, is_absent
 from app.domain.tenancy import TenantId
 from app.promql.select import SeriesBlock
-from app.tsdb import scores
+from app.tsdb import forecasts, scores
 from app.tsdb.selection import Group, select_series
 
 SCORE: Final = "watchfloor_anomaly_score"
+FORECAST: Final = "watchfloor_forecast"
+QUANTILE: Final = "quantile"
+QUANTILES: Final[Mapping[str, str]] = {"0.025": "lo95", "0.1": "lo80", "0.5": "mean", "0.9": "hi80", "0.975": "hi95"}
+# An hour's value stands at each of these in it: an instant query looks back no further.
+FORECAST_STEP_MS: Final = 300_000
 SOURCE: Final = "metric"
 
 # (connection, tenant, matchers without that of the name, start_ms, end_ms) -> blocks, whose labels are complete.
 Select = Callable[[Connection, TenantId, Sequence[Matcher], int, int], list[SeriesBlock]]
 
 _ANY_SCORES = text("select exists (select from anomaly_scores where tenant_id = :tenant)")
+_ANY_FORECASTS = text("select exists (select from forecasts where tenant_id = :tenant)")
 
 
 def name_in(matchers: Sequence[Matcher]) -> str | None:
@@ -67,7 +74,8 @@ def labels_from(labels: Labels, name: str, more: Mapping[str, str] | None = None
 
 def metric_names(connection: Connection, tenant: TenantId) -> list[str]:
     """The derived metrics that a tenant has."""
-    return [SCORE] if connection.scalar(_ANY_SCORES, {"tenant": tenant}) else []
+    there = ((SCORE, _ANY_SCORES), (FORECAST, _ANY_FORECASTS))
+    return [name for name, is_any in there if connection.scalar(is_any, {"tenant": tenant})]
 
 
 def _anomaly_scores(
@@ -90,4 +98,46 @@ def _anomaly_scores(
     return blocks
 
 
-DERIVED: Final[Mapping[str, Select]] = {SCORE: _anomaly_scores}
+def _forecasts(
+    connection: Connection, tenant: TenantId, matchers: Sequence[Matcher], start_ms: int, end_ms: int
+) -> list[SeriesBlock]:
+    """Each hour as the newest forecast before it has it; the label `quantile` says which bound."""
+    wanted = [each for each in QUANTILES if all(its.matches(each) for its in matchers if its.name == QUANTILE)]
+    groups = sources(connection, tenant, [matcher for matcher in matchers if matcher.name != QUANTILE])
+    found = forecasts.between(
+        connection,
+        tenant,
+        [group.group_id for group in groups],
+        first_ms=start_ms - (HORIZON_H + 1) * HOUR_MS,
+        end_ms=end_ms,
+    )
+    first, last = -(-start_ms // FORECAST_STEP_MS), end_ms // FORECAST_STEP_MS
+    grid = np.arange(first, last + 1, dtype=np.int64) * FORECAST_STEP_MS
+    if not len(grid):
+        return []
+    return [
+        _forecast_block(group, its, quantile, grid)
+        for group in groups
+        if (its := found.get(group.group_id))
+        for quantile in wanted
+    ]
+
+
+def _forecast_block(group: Group, its: Sequence[forecasts.GroupForecast], quantile: str, grid: Int64s) -> SeriesBlock:
+    values = absent_array((len(grid), len(group.slots)))
+    for made in its:
+        # The hour that a moment lies in, (end - 1 h, end], as a step of this forecast.
+        step = -((made.made_ms - grid) // HOUR_MS) - 1
+        rows = np.flatnonzero((step >= 0) & (step < made.mean.shape[1]))
+        part = getattr(made.forecast(), QUANTILES[quantile])
+        columns = np.flatnonzero(np.isin(group.slots, made.slots))
+        order = np.searchsorted(made.slots, group.slots[columns])
+        if len(rows):
+            values[rows[0] :] = ABSENT
+            values[rows[:, None], columns[None, :]] = part[order][:, step[rows]].T
+    used = np.flatnonzero(~is_absent(values).all(axis=0))
+    labels = tuple(labels_from(group.labels[place], FORECAST, {QUANTILE: quantile}) for place in used.tolist())
+    return SeriesBlock(labels, grid, np.ascontiguousarray(values[:, used]))
+
+
+DERIVED: Final[Mapping[str, Select]] = {SCORE: _anomaly_scores, FORECAST: _forecasts}

@@ -23,6 +23,7 @@ KEYS: Final = (
     "ingest:answer:{tenant}:*",
     "lease:capacity:{tenant}",
     "lease:detect:{tenant}",
+    "lease:forecast:{tenant}",
     "lease:train:{tenant}",
     "ml:*:{tenant}",
     "ml:*:{tenant}:*",

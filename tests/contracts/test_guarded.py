@@ -47,7 +47,12 @@ NEEDS_NO_VIEWER = {
 FIRST_PARAMETERS = {"viewer", "tenant"}
 OPENS_A_SESSION = re.compile(r"\b(tenant|platform|writer)_(session|connection)\(")
 # Asked with a body because a query string is too short.
-READS_BY_POST = {"/api/v1/anomalies/score", "/api/v1/rules/preview", "/api/v1/storage/preview"}
+READS_BY_POST = {
+    "/api/v1/anomalies/score",
+    "/api/v1/forecasts/predict",
+    "/api/v1/rules/preview",
+    "/api/v1/storage/preview",
+}
 
 
 def test_every_route_is_open_on_purpose_or_guarded() -> None:

@@ -108,11 +108,17 @@ def mixture(history: Float64s, weights: Float64s, *, horizon: int, season: int, 
 
 def ranged(history: Float64s, mean: Float64s, errors: Float64s, *, season: int, model: str = MIXED) -> Forecast:
     """The forecast with ranges from its past errors (n, r, h); a random walk's where there are none."""
+    widths = widths_of(history, errors, season=season)
+    return conformal.banded(mean, widths, history=history, model=model)
+
+
+def widths_of(history: Float64s, errors: Float64s, *, season: int) -> Float64s:
+    """Half widths (levels, n, h) from past errors (n, r, h); a random walk's where there are none."""
     widths = conformal.half_widths(errors, scale_of(history, season))
     none = np.isnan(errors).all(axis=(1, 2))
     if none.any():
-        widths[:, none] = conformal.stepwise(history[none], mean.shape[1])
-    return conformal.banded(mean, widths, history=history, model=model)
+        widths[:, none] = conformal.stepwise(history[none], errors.shape[2])
+    return widths
 
 
 def _predictors(horizon: int, season: int, model: GlobalModel | None) -> Mapping[str, Predict]:

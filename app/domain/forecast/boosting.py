@@ -13,6 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.forecast import features as defined
 from app.domain.forecast.base import filled
@@ -60,7 +61,10 @@ class GlobalModel:
             l2_regularization=1.0,
             early_stopping=False,
             random_state=seed,
-        ).fit(rows, targets)
+        )
+        # Threads that wait for each other spin: where others need the cores, two take many times as long as one.
+        with threadpool_limits(limits=1, user_api="openmp"):
+            model.fit(rows, targets)
         return cls(arrays_of(model, season=season, horizon=horizon))
 
     @property

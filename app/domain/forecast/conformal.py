@@ -51,9 +51,19 @@ def stepwise(history: Float64s, horizon: int) -> Float64s:
     return np.asarray(np.multiply.outer(np.array(NORMAL), spread[:, None] * np.sqrt(np.arange(1, horizon + 1))))
 
 
+def floor_of(history: Float64s) -> Float64s:
+    """What no series of (n, t) is expected to fall below, (n,): 0 where it was never negative, else -inf."""
+    return np.where(np.nanmin(np.where(np.isnan(history), np.inf, history), axis=1) >= 0, 0.0, -np.inf)
+
+
 def banded(mean: Float64s, widths: Float64s, *, history: Float64s, model: str) -> Forecast:
     """The forecast with its ranges; where the history (n, t) was never negative, neither are they."""
-    floor = np.where(np.nanmin(np.where(np.isnan(history), np.inf, history), axis=1) >= 0, 0.0, -np.inf)[:, None]
+    return bounded(mean, widths, floor=floor_of(history), model=model)
+
+
+def bounded(mean: Float64s, widths: Float64s, *, floor: Float64s, model: str) -> Forecast:
+    """The forecast with its ranges, mean (n, h), half widths (levels, n, h); nothing is below its floor (n,)."""
+    floor = floor[:, None]
     low80, high80, low95, high95 = (mean - widths[0], mean + widths[0], mean - widths[1], mean + widths[1])
     centre, low80, high80 = np.maximum(mean, floor), np.maximum(low80, floor), np.maximum(high80, floor)
     low95, high95 = np.maximum(np.minimum(low95, low80), floor), np.maximum(high95, high80)

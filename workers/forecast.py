@@ -1,0 +1,92 @@
+"""The jobs that forecast: every series of a tenant each six hours, and answers to questions for forecasts."""
+
+from __future__ import annotations
+
+import logging
+from secrets import token_hex
+from typing import Final
+
+import msgspec
+
+from app import clock, jobs
+from app.actions import bands, forecasts, inference
+from app.actions.champions import champion
+from app.actions.forecasts import Models
+from app.domain.forecast.boosting import GlobalModel
+from app.domain.forecast.families import Family
+from app.domain.forecast.outlook import Predicted, PredictQuestion
+from app.domain.tenancy import TenantId
+from app.errors import WatchfloorError
+from app.queries import forecasting
+from app.valkey import valkey
+
+log = logging.getLogger(__name__)
+
+# Detection waits on the same queue: a run is cut into pieces.
+BUDGET_S: Final = 20.0
+LEASE: Final = "lease:forecast:{tenant}"
+LEASE_S: Final = jobs.FORECAST.timeout_s
+_RELEASE: Final = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
+
+# The models of the run that each tenant is in, and those of its last run.
+_models: dict[TenantId, Models] = {}
+
+
+def forecast(*, tenant: int) -> None:
+    """Job: a piece of a tenant's run, when one is due; queues itself again, behind other jobs, while it is not done."""
+    token, lease = token_hex(8), LEASE.format(tenant=tenant)
+    if not valkey().set(lease, token, nx=True, ex=LEASE_S):
+        return
+    try:
+        is_done = run(TenantId(tenant), clock.now_ms())
+    finally:
+        valkey().eval(_RELEASE, 1, lease, token)
+    if not is_done:
+        jobs.enqueue(jobs.FORECAST, tenant=tenant)
+
+
+def run(tenant: TenantId, now_ms: int) -> bool:
+    """Go on with the run that is due; answers whether nothing is left of it."""
+    made_ms = forecasts.due(tenant, now_ms)
+    if made_ms is None:
+        return True
+    began_s = clock.monotonic_s()
+    is_done = forecasts.run(
+        tenant, models_of(tenant, made_ms), may_go_on=lambda: clock.monotonic_s() - began_s < BUDGET_S
+    )
+    seconds = round(clock.monotonic_s() - began_s, 1)
+    log.info("forecast", extra={"tenant": tenant, "hour": made_ms, "seconds": seconds, "all": is_done})
+    return is_done
+
+
+def models_of(tenant: TenantId, made_ms: int) -> Models:
+    """The models of a run; those that this process trained for it are kept."""
+    models = _models.get(tenant)
+    if models is None or models.made_ms != made_ms:
+        models = _models[tenant] = Models(tenant, made_ms, champion)
+    return models
+
+
+def predict(*, tenant: int, question: str) -> None:
+    """Job: answer a question for forecasts; of a fault the caller is told what it was."""
+    asked = inference.question_of(TenantId(tenant), question)
+    if asked is None:
+        return
+    try:
+        found = _predicted(TenantId(tenant), asked)
+        answer = msgspec.json.encode({"series": found})
+    except WatchfloorError as error:
+        answer = msgspec.json.encode({"error": str(error)})
+    bands.keep(TenantId(tenant), asked, answer)
+    inference.answer_with(TenantId(tenant), question, answer)
+
+
+def _predicted(tenant: TenantId, asked: bytes) -> list[Predicted]:
+    wanted = msgspec.json.decode(asked, type=PredictQuestion)
+
+    def model_of(family: Family) -> GlobalModel | None:
+        found = champion(tenant, family)
+        models = _models.get(tenant)
+        return found or (models.kept(family) if models else None)
+
+    return forecasting.predict(tenant, wanted, model_of)
