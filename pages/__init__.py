@@ -21,6 +21,7 @@ from pages import (
     ingest,
     inventory,
     models,
+    proof,
     roles,
     rules,
     storage,
@@ -50,5 +51,6 @@ PAGES: Final[tuple[ModuleType, ...]] = (
     models,
     audit,
     tenants,
+    proof,
     account,
 )

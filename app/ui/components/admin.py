@@ -30,11 +30,12 @@ class Section:
     icon: str
     new: str = ""  # the words of the button that makes one; "" for none
     verb: str = READ
+    below: str = ""  # the section that it belongs under, with a slash behind
 
     @property
     def path(self) -> str:
         """Where it is."""
-        return f"/admin/{self.noun}"
+        return f"/admin/{self.below}{self.noun}"
 
 
 SECTIONS: Final = (
@@ -48,6 +49,7 @@ SECTIONS: Final = (
     Section("storage", "Storage", "How long samples are kept, and the archive", "hard-drive"),
     Section("cardinality", "Cardinality", "Which metrics and labels the series come from", "layers"),
     Section("models", "Models", "What forecasts each family, how it was judged, whether it fits", "activity"),
+    Section("proof", "Proof", "What was injected on purpose, and whether it was found", "shield", below="models/"),
     Section("audit", "Audit", "Who changed what, as a chain that shows tampering", "scroll-text"),
     Section("tenants", "Tenants", "Customers of this installation", "building-2", "New tenant", ADMIN),
 )
