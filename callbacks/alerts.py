@@ -10,19 +10,21 @@ from dash import Dash, Input, Output, State, html, no_update
 from dash.development.base_component import Component
 
 from app.actions import alerts as actions
+from app.actions import feedback as judge
 from app.actions.alerts import Outcome
 from app.auth.current import current_viewer
 from app.auth.permissions import guarded
 from app.clock import utc_now
 from app.domain.alerting.alert import Alert, Severity
 from app.domain.alerting.state import State as AlertState
+from app.domain.anomaly.verdicts import Verdict
 from app.domain.tenancy import READ, WRITE, Viewer, may
 from app.domain.timerange import duration_ms
 from app.domain.units import format_age
 from app.errors import InvalidInput, WatchfloorError
 from app.figures.theme import token
 from app.figures.timeseries import Band, Line, lines
-from app.queries import alerts, rules, triage, users
+from app.queries import alerts, feedback, rules, triage, users
 from app.queries.alerts import AlertFilter
 from app.queries.causes import related
 from app.ui import shell
@@ -107,6 +109,7 @@ def show_detail(search: str, _live: Any, _refresh: int, _answer: Any) -> list[Co
         can_act=may(viewer, WRITE, "alerts"),
         now=utc_now(),
         zone=view.zone,
+        mark=feedback.verdict_on_alert(viewer, alert.id) if may(viewer, READ, "anomalies") else None,
     )
 
 
@@ -178,12 +181,29 @@ def _act(viewer: Viewer, command: Mapping[str, Any]) -> Outcome:
         "unsnooze": lambda: actions.unsnooze(viewer, numbers),
         "assign": lambda: actions.assign(viewer, numbers, user_id=_user(command.get("user"))),
         "resolve": lambda: actions.resolve(viewer, numbers),
+        "expected": lambda: _judge(viewer, numbers, Verdict.EXPECTED),
+        "real": lambda: _judge(viewer, numbers, Verdict.REAL),
+        "unjudge": lambda: _unjudge(viewer, numbers),
         "comment": lambda: actions.comment(viewer, numbers[0], str(command.get("text", ""))),
     }
     verb = str(command.get("verb"))
     if verb not in verbs or not numbers:
         raise InvalidInput("verb", f"{verb!r} with {len(numbers)} alerts is not something that can be done")
     return verbs[verb]()
+
+
+def _judge(viewer: Viewer, numbers: Sequence[int], verdict: Verdict) -> Outcome:
+    for number in numbers:
+        judge.mark_alert(viewer, number, verdict)
+    return Outcome(tuple(numbers))
+
+
+def _unjudge(viewer: Viewer, numbers: Sequence[int]) -> Outcome:
+    for number in numbers:
+        mark = feedback.verdict_on_alert(viewer, number)
+        if mark is not None:
+            judge.undo(viewer, mark.id)
+    return Outcome(tuple(numbers))
 
 
 def _until(length: str) -> Any:

@@ -15,6 +15,7 @@ from app.auth.current import current_viewer
 from app.auth.permissions import guarded
 from app.domain.anomaly.found import Anomaly
 from app.domain.anomaly.verdicts import Verdict
+from app.domain.labels import METRIC
 from app.domain.tenancy import READ, WRITE, Viewer, may
 from app.domain.units import scale_for
 from app.errors import InvalidInput, NotFound, WatchfloorError
@@ -24,6 +25,7 @@ from app.figures.timeseries import Line, lines, shade
 from app.queries import anomalies, anomaly_course, feedback
 from app.queries.anomalies import AnomalyFilter
 from app.queries.anomaly_course import Course
+from app.queries.exclusions import exclusions
 from app.ui import shell
 from app.ui.clientside import in_browser
 from app.ui.components.anomaly_detail import anomaly_detail
@@ -41,6 +43,7 @@ from pages import anomalies as ids
 
 MOST_ROWS: Final = 500
 MOST_COURSES: Final = 150
+MOST_LEFT_OUT: Final = 200
 SCORES: Final = ("1", "1.5", "2")
 VERDICTS: Final = (("none", "No verdict"), ("expected", "Expected"), ("real", "Real"))
 NEAR: Final = timedelta(minutes=15)
@@ -109,24 +112,28 @@ def show_detail(search: str, _refresh: int, _answer: Any) -> list[Component] | C
 @shown_in_panel("Could not load what is left out")
 @guarded(READ, "anomalies")
 def show_left_out(search: str, _answer: Any) -> Component:
-    """The stretches of the window that training leaves out because people said that they were expected."""
-    viewer, view = current_viewer(), current_view(search)
-    found = feedback.left_out(viewer.tenant, _moment(view.window.start_ms), _moment(view.window.end_ms))
+    """The stretches of the window that training leaves out: incidents, maintenance, what people said was expected."""
+    view = current_view(search)
+    start, end = _moment(view.window.start_ms), _moment(view.window.end_ms)
+    found = exclusions(current_viewer().tenant, start, end)
     if not found:
-        text = "Verdicts “expected” of this time range would be listed here, each with who gave it."
-        return nothing("Nobody left anything out", text, icon_name="list-filter")
-    columns = [Column("From", "mono"), Column("To", "mono"), Column("Series", "mono"), Column("By"), Column("Note")]
+        text = "Incidents, maintenance and what people said was expected are listed here."
+        return nothing("Training leaves nothing of this time out", text, icon_name="list-filter")
+    columns = [Column("From", "mono"), Column("To", "mono"), Column("Why"), Column("Series", "mono"), Column("About")]
     rows = [
         [
-            f"{its.start_at.astimezone(view.zone):%d %b %H:%M}",
-            f"{its.end_at.astimezone(view.zone):%d %b %H:%M}",
-            " ".join(filter(None, (its.labels.get(name, "") for name in ("__name__", "device", "ifName")))),
-            its.made_by,
-            its.note,
+            f"{its.start.astimezone(view.zone):%d %b %H:%M}",
+            f"{its.end.astimezone(view.zone):%d %b %H:%M}",
+            its.kind.capitalize(),
+            " ".join(filter(None, (its.labels.get(name, "") for name in (METRIC, "device", "ifName")))),
+            its.about,
         ]
-        for its in found
+        for its in reversed(found[-MOST_LEFT_OUT:])
     ]
-    return table(columns, rows, label="Left out of training")
+    said = f"the newest {MOST_LEFT_OUT} of {len(found):,}" if len(found) > MOST_LEFT_OUT else f"{len(found):,}"
+    return html.Div(
+        [html.P(f"In {view.window.words().lower()}: {said}", className="t3"), table(columns, rows, label="Left out")]
+    )
 
 
 @shown

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -42,6 +41,20 @@ def verdicts_on(viewer: Viewer, anomaly_ids: Sequence[int]) -> dict[int, Mark]:
         return {row.anomaly_id: mark_of(row) for row in session.scalars(query) if row.anomaly_id is not None}
 
 
+def verdict_on_alert(viewer: Viewer, alert_id: int) -> Mark | None:
+    """The verdict that stands on an alert."""
+    require(viewer, READ, NOUN)
+    # Uses feedback_marks_alert_idx.
+    query = select(FeedbackMarkRow).where(
+        FeedbackMarkRow.tenant_id == viewer.tenant,
+        FeedbackMarkRow.alert_id == alert_id,
+        FeedbackMarkRow.undone_at.is_(None),
+    )
+    with tenant_session(viewer.tenant) as session:
+        row = session.scalar(query)
+        return None if row is None else mark_of(row)
+
+
 def sensitivity(viewer: Viewer) -> Sensitivity:
     """The tenant's multiplier, and how many verdicts stand."""
     require(viewer, READ, NOUN)
@@ -61,20 +74,6 @@ def sensitivity(viewer: Viewer) -> Sensitivity:
         expected=found.get(Verdict.EXPECTED, 0),
         real=found.get(Verdict.REAL, 0),
     )
-
-
-def left_out(tenant: TenantId, start: datetime, end: datetime) -> list[Mark]:
-    """The marks "expected" that stand and have a part in [start, end): training leaves their stretches out."""
-    # Uses feedback_marks_time_idx.
-    query = select(FeedbackMarkRow).where(
-        FeedbackMarkRow.tenant_id == tenant,
-        FeedbackMarkRow.start_at < end,
-        FeedbackMarkRow.end_at >= start,
-        FeedbackMarkRow.verdict == Verdict.EXPECTED,
-        FeedbackMarkRow.undone_at.is_(None),
-    )
-    with tenant_session(tenant) as session:
-        return [mark_of(row) for row in session.scalars(query.order_by(FeedbackMarkRow.start_at))]
 
 
 def steps_of(session: Session, tenant: TenantId) -> int:

@@ -62,6 +62,8 @@ def courses(
     points: int,
 ) -> dict[Place, Float64s]:
     """The mean of each series in `points` steps of (start, end], NaN where it has none; of counters per second."""
+    if not labels:
+        return {}
     places = list(labels)
     are_counters = dict(zip(places, counters(connection, tenant, list(labels.values())), strict=True))
     groups = groups_of(labels)

@@ -92,6 +92,9 @@ def test_what_the_keys_do(cast: Cast, rounds: Rounds) -> None:
                 ("unsnooze", {}),
                 ("assign", {"user": str(cast.bob.user_id)}),
                 ("comment", {"text": "looking"}),
+                ("expected", {}),
+                ("unjudge", {}),
+                ("real", {}),
                 ("resolve", {}),
             ]
         ):

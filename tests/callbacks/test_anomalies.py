@@ -148,4 +148,4 @@ def test_charlie_of_globex_sees_none_of_it(seen: Cast) -> None:
     assert len(anomaly_course.course(seen.charlie, ours[0]).values) == 0
     assert ribbon.ribbon(seen.charlie, [], window) is None
     with acting(seen.charlie):
-        assert "Nobody left anything out" in words(anomalies.show_left_out("", None))
+        assert "leaves nothing of this time out" in words(anomalies.show_left_out("", None))

@@ -3,8 +3,8 @@
   "use strict";
   const wf = window.watchfloor;
   const WORDS = { critical: "Critical", major: "Major", minor: "Minor", warning: "Warning", unknown: "Unknown" };
-  const INVERSE = { ack: "unack", snooze: "unsnooze", assign: "assign" };
-  const DONE = { ack: "acknowledged", unack: "no longer acknowledged", snooze: "snoozed", unsnooze: "awake again", assign: "assigned", resolve: "resolved" };
+  const INVERSE = { ack: "unack", snooze: "unsnooze", assign: "assign", expected: "unjudge", real: "unjudge" };
+  const DONE = { ack: "acknowledged", unack: "no longer acknowledged", snooze: "snoozed", unsnooze: "awake again", assign: "assigned", resolve: "resolved", expected: "expected", real: "real" };
   const UNDO_MS = 10000;
   let api = null, cursor = null, last = null, number = 0, undoTimer = 0, selTimer = 0;
   const el = (name, props, ...children) => window.React.createElement(name, props, ...children);

@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 
 from app.domain.alerting.alert import Alert, TimelineEntry
 from app.domain.alerting.state import State
+from app.domain.anomaly.verdicts import Mark, Verdict
 from app.domain.units import format_age, format_number
 from app.queries.causes import Related
 from app.ui.components.alert_grid import status_of
@@ -45,13 +46,18 @@ def alert_detail(
     can_act: bool,
     now: datetime,
     zone: tzinfo,
+    mark: Mark | None = None,
 ) -> list[Component]:
-    """The panel's content. `picture` is the chart of the measured value, None where there is none."""
+    """The panel's content.
+
+    `picture` is the chart of the measured value, None where there is none; `mark` what people said of it for training.
+    """
     children: list[Component] = [
         _head(alert),
         html.H2(alert.summary or alert.name),
         *([_actions(alert, now)] if can_act and alert.state is not State.RESOLVED else []),
         _facts(alert, now, zone),
+        *([_verdict(mark)] if can_act else []),
     ]
     if picture is not None:
         children += [html.H3("Measured value"), picture]
@@ -104,6 +110,27 @@ def _actions(alert: Alert, now: datetime) -> Component:
         ],
         className="row wrap alerts-actions",
     )
+
+
+def _verdict(mark: Mark | None) -> Component:
+    """Was it expected or real? What is expected stays out of training."""
+    choices = (
+        (Verdict.EXPECTED, "Expected", "Normal here: training leaves its time out."),
+        (Verdict.REAL, "Real", "The network does this: training keeps its time."),
+    )
+    buttons = [
+        html.Button(
+            words,
+            className="btn quiet" if mark is None or mark.verdict is not verdict else "btn primary",
+            type="button",
+            title=why,
+            disabled=mark is not None and mark.verdict is verdict,
+            **attrs({"data-action": "alerts-do", "data-verb": str(verdict)}),
+        )
+        for verdict, words, why in choices
+    ]
+    told = f"{mark.made_by} said" if mark is not None else "For training it was"
+    return html.Div([html.Span(told, className="t3"), *buttons], className="row wrap alerts-verdict")
 
 
 def _facts(alert: Alert, now: datetime, zone: tzinfo) -> Component:

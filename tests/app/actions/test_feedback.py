@@ -8,14 +8,18 @@ import pytest
 from redis import Redis
 from sqlalchemy import select
 
+from app.actions import devices
 from app.actions import feedback as actions
+from app.clock import utc_now
 from app.domain.anomaly.verdicts import Verdict, multiplier
+from app.domain.inventory import DeviceFields
 from app.domain.labels import encode_labels, labels_of
 from app.domain.tenancy import Viewer
 from app.errors import Conflict, Forbidden, InvalidInput, NotFound
 from app.queries import anomalies, feedback
 from app.queries.alerts import AlertFilter, open_alerts
 from app.queries.anomalies import AnomalyFilter
+from app.queries.exclusions import exclusions
 from app.tsdb import scores
 from app.tsdb.catalog import series_places
 from app.tsdb.scores import ScoredRow
@@ -25,6 +29,7 @@ from tests.factories.alerting import NOON, Rounds, down
 from tests.factories.anomalies import found, found_point
 from tests.factories.cast import Cast
 from tests.factories.database import RolledBackDatabase
+from tests.factories.inventory import create_network
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
 T0_MS = int(T0.timestamp() * 1000)
@@ -46,15 +51,16 @@ def test_expected_asks_for_more_and_stays_out_of_training(cast: Cast, anomaly: i
     made = actions.mark_anomaly(cast.bob, anomaly, Verdict.EXPECTED, note="backup window")
     assert (made.step, made.score, made.made_by, made.note) == (1, 1.5, "Bob", "backup window")
     assert factor(cast.bob) == multiplier(1)
-    assert [mark.id for mark in feedback.left_out(cast.acme, T0 - HOUR, T0 + HOUR)] == [made.id]
-    assert feedback.left_out(cast.acme, T0 + HOUR, T0 + 2 * HOUR) == []
+    (left_out,) = exclusions(cast.acme, T0 - HOUR, T0 + HOUR)
+    assert (left_out.kind, left_out.about, left_out.labels["device"]) == ("expected", "backup window", "core-1")
+    assert exclusions(cast.acme, T0 + HOUR, T0 + 2 * HOUR) == []
     assert feedback.verdicts_on(cast.vera, [anomaly, 10**9]) == {anomaly: made}
 
 
 def test_real_stays_in_training(cast: Cast, anomaly: int) -> None:
     made = actions.mark_anomaly(cast.bob, anomaly, Verdict.REAL)
     assert (made.step, factor(cast.bob)) == (0, 1.0)
-    assert feedback.left_out(cast.acme, T0 - HOUR, T0 + HOUR) == []
+    assert exclusions(cast.acme, T0 - HOUR, T0 + HOUR) == []
 
 
 def test_undo_takes_back_what_the_verdict_moved_and_no_more(cast: Cast, anomaly: int) -> None:
@@ -64,7 +70,7 @@ def test_undo_takes_back_what_the_verdict_moved_and_no_more(cast: Cast, anomaly:
     assert factor(cast.bob) == multiplier(2)
     undone = actions.undo(cast.alice, first.id)
     assert (undone.undone_by, factor(cast.bob)) == ("Alice", multiplier(1))
-    assert [mark.id for mark in feedback.left_out(cast.acme, T0 - HOUR, T0 + 5 * HOUR)] == [second.id]
+    assert [its.start for its in exclusions(cast.acme, T0 - HOUR, T0 + 5 * HOUR)] == [second.start_at]
     with pytest.raises(Conflict, match="taken back by Alice"):
         actions.undo(cast.bob, first.id)
 
@@ -120,6 +126,20 @@ def test_a_stretch_of_a_series_below_the_boundary_that_was_real(cast: Cast, db: 
         actions.mark_series(cast.bob, labels, T0, T0 - HOUR, Verdict.REAL)
 
 
+def test_maintenance_is_left_out_from_its_beginning_to_its_end(cast: Cast, valkey: Redis) -> None:
+    create_network(cast.alice, "core-1")
+    begun = utc_now()
+    devices.change_device(cast.alice, "core-1", DeviceFields(state="maintenance"))
+    (lasting,) = exclusions(cast.acme, begun - HOUR, begun + HOUR)
+    assert (lasting.kind, lasting.labels) == ("maintenance", {"device": "core-1"})
+    devices.change_device(cast.alice, "core-1", DeviceFields(state="active", role="core"))
+    devices.change_device(cast.alice, "core-1", DeviceFields(role="access"))
+    (ended,) = exclusions(cast.acme, begun - HOUR, begun + HOUR)
+    assert begun <= ended.start <= ended.end <= utc_now()
+    assert exclusions(cast.acme, ended.end + HOUR, ended.end + 2 * HOUR) == []
+    assert exclusions(cast.globex, begun - HOUR, begun + HOUR) == []
+
+
 def test_a_viewer_reads_and_charlie_of_globex_has_nothing_of_it(cast: Cast, anomaly: int) -> None:
     made = actions.mark_anomaly(cast.bob, anomaly, Verdict.EXPECTED)
     with pytest.raises(Forbidden):
@@ -131,5 +151,5 @@ def test_a_viewer_reads_and_charlie_of_globex_has_nothing_of_it(cast: Cast, anom
     assert feedback.marks(cast.charlie) == []
     assert feedback.verdicts_on(cast.charlie, [anomaly]) == {}
     assert factor(cast.charlie) == 1.0
-    assert feedback.left_out(cast.globex, T0 - HOUR, T0 + HOUR) == []
+    assert exclusions(cast.globex, T0 - HOUR, T0 + HOUR) == []
     assert anomalies.anomalies(cast.charlie, AnomalyFilter()) == []
