@@ -16,13 +16,14 @@ from sqlalchemy import delete, func, select
 from app.actions.models import begin_run
 from app.domain.forecast.families import family_of
 from app.domain.mlmodels import sample, stability
-from app.domain.mlmodels.drift import Look, Measure
+from app.domain.mlmodels.drift import DAYS, Look, Measure
 from app.domain.mlmodels.model import GLOBAL_BOOSTING, Stage, Why
 from app.domain.mlmodels.stability import Reference
 from app.domain.tenancy import TenantId
 from app.tsdb import hourly
 from app.tsdb.hourly import HOUR_MS, Member
 from models.anomalies import AnomalyRow
+from models.forecasts import ForecastQualityRow
 from models.mlmodels import DriftRow, ModelRow
 from models.session import tenant_connection, tenant_session
 
@@ -34,6 +35,8 @@ LOOKED_AT: Final = 300
 LOOKED_BACK_HOURS: Final = 29 * SEASON
 STABILITY_EACH: Final = timedelta(days=7)
 ALERT_DAYS: Final = 7
+# Of fewer hours a share says nothing.
+FEWEST_POINTS: Final = 500
 ONE_TRAINING_IN: Final = timedelta(days=7)
 KEPT: Final = timedelta(days=180)
 
@@ -46,6 +49,7 @@ def check(tenant: TenantId, now: datetime) -> tuple[list[Look], int | None]:
     with tenant_connection(tenant) as connection:
         members = hourly.by_family(hourly.all_groups(connection, tenant))
     looks = _alert_rates(tenant, {family: len(its) for family, its in members.items() if family in references}, now)
+    looks += [look for look in _forecasts(tenant, now) if look.family in references]
     for family, reference in references.items():
         if _is_due(tenant, family, now) and members.get(family):
             looks += _stability(tenant, family, reference, members[family], now)
@@ -87,6 +91,32 @@ def _alert_rates(tenant: TenantId, series: Mapping[str, int], now: datetime) -> 
         )
         for family, size in series.items()
     ]
+
+
+def _forecasts(tenant: TenantId, now: datetime) -> list[Look]:
+    """How forecasts of the last two weeks held against what came, by family; where enough came to say so."""
+    its = ForecastQualityRow
+    query = (
+        select(
+            its.family,
+            func.sum(its.points),
+            func.sum(its.inside95),
+            func.sum(its.error),
+            func.sum(its.naive_error),
+        )
+        .where(its.tenant_id == tenant, its.is_backtest.is_(False), its.made_at >= now - timedelta(days=DAYS))
+        .group_by(its.family)
+    )
+    with tenant_session(tenant) as session:
+        rows = session.execute(query).all()
+    looks = []
+    for family, points, inside, error, naive_error in rows:
+        if points >= FEWEST_POINTS:
+            note = f"{int(points):,} hours of series in {DAYS} days"
+            looks.append(Look(family, Measure.COVERAGE, float(inside) / float(points), note))
+            if naive_error > 0:
+                looks.append(Look(family, Measure.AGAINST_NAIVE, float(error) / float(naive_error), note))
+    return looks
 
 
 def _is_due(tenant: TenantId, family: str, now: datetime) -> bool:

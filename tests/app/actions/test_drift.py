@@ -14,6 +14,7 @@ from app.domain.mlmodels.model import Stage
 from app.domain.mlmodels.stability import reference_of
 from app.queries import models as queries
 from models.anomalies import AnomalyRow
+from models.forecasts import ForecastQualityRow
 from models.session import tenant_session
 from tests.factories.cast import Cast
 from tests.factories.database import RolledBackDatabase
@@ -98,6 +99,23 @@ def test_many_anomalies_are_drift(served: Cast) -> None:
         True,
     )
     assert run is not None
+
+
+def test_forecasts_that_do_not_hold_are_drift(served: Cast) -> None:
+    store(served, rhythms(SERIES, HOURS))
+    counts = {"series": 24, "points": 400, "inside80": 300, "inside95": 350, "error": 120.0, "naive_error": 100.0}
+    with tenant_session(served.acme) as session:
+        for days, family in ((1, "cpu"), (2, "cpu"), (1, "memory"), (20, "cpu")):
+            at = NOW - timedelta(days=days)
+            row = {**counts, "inside95": 0} if days == 20 else counts
+            session.add(ForecastQualityRow(tenant_id=served.acme, family=family, made_at=at, is_backtest=False, **row))
+    looks, run = drift.check(served.acme, NOW)
+    found = by_measure([look for look in looks if look.family == "cpu"])
+    assert found[Measure.COVERAGE].value == 0.875 and found[Measure.AGAINST_NAIVE].value == pytest.approx(1.2)
+    assert found[Measure.COVERAGE].is_drifting and found[Measure.AGAINST_NAIVE].is_drifting
+    assert not [look for look in looks if look.family == "memory"]  # no model of it is in service
+    [queued] = queries.runs(served.vera)
+    assert queued.id == run and "coverage_95 of cpu: 0.88" in queued.note
 
 
 @pytest.mark.parametrize(
