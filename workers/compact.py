@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from secrets import token_hex
 from threading import Event
 from typing import Final
 
@@ -12,25 +11,19 @@ from app.domain.tenancy import TenantId
 from app.queries.devices import all_tenants
 from app.tsdb import compact as compaction
 from app.tsdb.blocks import BLOCK_MS, moment
-from app.valkey import valkey
+from workers.one_at_a_time import turn
 
 log = logging.getLogger(__name__)
 
 RUN_S: Final = 5.0
-LEASE: Final = "lease:compact"
-LEASE_MS: Final = 60_000
-_RELEASE: Final = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
+TURN: Final = "compact"
+LONGEST_S: Final = 60.0
 
 
 def compact() -> None:
     """Job: compact what is closed, oldest first, unless another worker is at it."""
-    token = token_hex(8)
-    if not valkey().set(LEASE, token, nx=True, px=LEASE_MS):
-        return
-    try:
-        is_done = run(clock.monotonic_s() + RUN_S)
-    finally:
-        valkey().eval(_RELEASE, 1, LEASE, token)
+    with turn(TURN, longest_s=LONGEST_S) as is_ours:
+        is_done = not is_ours or run(clock.monotonic_s() + RUN_S)
     if not is_done:
         jobs.enqueue(jobs.COMPACT)
 

@@ -7,7 +7,6 @@ replays what came since; what this process knew is void then, which the store te
 from __future__ import annotations
 
 import logging
-from secrets import token_hex
 from typing import Final
 
 import msgspec
@@ -23,29 +22,23 @@ from app.queries import scoring
 from app.queries.together import together as device_together
 from app.tsdb.detector_states import Overtaken
 from app.tsdb.scores import KEPT_DAYS
-from app.valkey import valkey
+from workers.one_at_a_time import turn
 
 log = logging.getLogger(__name__)
 
 # Of one cycle: then questions and other tenants have their turn.
 BUDGET_S: Final = 5.0
-LEASE: Final = "lease:detect:{tenant}"
-LEASE_MS: Final = 90_000
+TURN: Final = "detect:{tenant}"
+LONGEST_S: Final = 300.0
 DAY_MS: Final = 86_400_000
-_RELEASE: Final = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
 
 _memories: dict[TenantId, Memory] = {}
 
 
 def detect(*, tenant: int) -> None:
     """Job: one cycle of a tenant; queues itself again, behind other tenants, while there is more to score."""
-    token, lease = token_hex(8), LEASE.format(tenant=tenant)
-    if not valkey().set(lease, token, nx=True, px=LEASE_MS):
-        return
-    try:
-        is_done = run(TenantId(tenant))
-    finally:
-        valkey().eval(_RELEASE, 1, lease, token)
+    with turn(TURN.format(tenant=tenant), longest_s=LONGEST_S) as is_ours:
+        is_done = not is_ours or run(TenantId(tenant))
     if not is_done:
         jobs.enqueue(jobs.DETECT, tenant=tenant)
 
@@ -74,8 +67,10 @@ def run(tenant: TenantId) -> bool:
 def compare(*, tenant: int) -> None:
     """Job: the devices of each role side by side."""
     now_ms = clock.now_ms()
-    found = peers.compare_peers(TenantId(tenant), now_ms=now_ms)
-    log.info("compared peers", extra={"tenant": tenant, "unlike": found})
+    with turn(TURN.format(tenant=tenant), longest_s=LONGEST_S) as is_ours:
+        if is_ours:
+            unlike = peers.compare_peers(TenantId(tenant), now_ms=now_ms)
+            log.info("compared", extra={"tenant": tenant, "unlike_peers": unlike})
 
 
 def score(*, tenant: int, question: str) -> None:

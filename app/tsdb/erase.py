@@ -21,10 +21,7 @@ from models.session import platform_session
 KEYS: Final = (
     "alerts:expire:{tenant}",
     "ingest:answer:{tenant}:*",
-    "lease:capacity:{tenant}",
-    "lease:detect:{tenant}",
-    "lease:forecast:{tenant}",
-    "lease:train:{tenant}",
+    "lease:*:{tenant}",
     "ml:*:{tenant}",
     "ml:*:{tenant}:*",
     "notify:queued:{tenant}:*",

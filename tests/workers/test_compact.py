@@ -38,12 +38,12 @@ def test_every_tenant_is_compacted() -> None:
 
 
 def test_one_at_a_time(valkey: Redis) -> None:
-    valkey.set(compact.LEASE, "another")
+    valkey.set("lease:" + compact.TURN, "another")
     store(make_tenant("acme"), CPU, [(clock.now_ms() - 86_400_000, 1.0)])
     compact.compact()
     with tenant_connection(make_tenant("other")) as connection:
         assert connection.scalar(text("select count(*) from sample_blocks")) == 0
-    assert valkey.get(compact.LEASE) == b"another"
+    assert valkey.get("lease:" + compact.TURN) == b"another"
 
 
 def test_what_is_left_is_queued_again(monkeypatch: pytest.MonkeyPatch) -> None:

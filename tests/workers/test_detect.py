@@ -122,7 +122,7 @@ def test_one_worker_holds_a_tenant(cast: Cast, db: RolledBackDatabase, start_ms:
     db.outer.execute(text("reset role"))
     db.outer.execute(text("update series_groups set created_at = now() - interval '1 day'"))
     db.role = "worker"
-    lease = detect.LEASE.format(tenant=cast.acme)
+    lease = "lease:" + detect.TURN.format(tenant=cast.acme)
     valkey.set(lease, "another")
     detect.detect(tenant=cast.acme)
     assert _scored(cast) == 0

@@ -46,7 +46,7 @@ SENTENCES: Final[Mapping[View, str]] = {
     View.LOG: "The value is of another order of magnitude than any in the last two weeks.",
     View.DAY: "The last hour differs from the same hour yesterday more than such hours did before.",
     View.WEEK: "The last half day differs from the same half day a week ago more than such half days did before.",
-    View.RESIDUAL: "The value lies outside the range the forecast expected.",
+    View.RESIDUAL: "The mean of the hour lies far outside the range that the forecast expected.",
     View.PEERS: "The device behaves unlike the other devices of its role.",
     View.FOREST: "The combination of the device's readings is rare for this device.",
 }
