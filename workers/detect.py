@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from app import clock, jobs, selfmetrics
-from app.actions import anomalies, inference, peers
+from app.actions import anomalies, inference, peers, residuals
 from app.domain.anomaly.memory import Memory
 from app.domain.anomaly.novelty import Novelty
 from app.domain.anomaly.question import ScoredColumn, ScoreQuestion
@@ -65,12 +65,13 @@ def run(tenant: TenantId) -> bool:
 
 
 def compare(*, tenant: int) -> None:
-    """Job: the devices of each role side by side."""
+    """Job: the last full hour beside its forecast, and the devices of each role side by side."""
     now_ms = clock.now_ms()
     with turn(TURN.format(tenant=tenant), longest_s=LONGEST_S) as is_ours:
         if is_ours:
+            off = residuals.compare_with_forecasts(TenantId(tenant), now_ms=now_ms)
             unlike = peers.compare_peers(TenantId(tenant), now_ms=now_ms)
-            log.info("compared", extra={"tenant": tenant, "unlike_peers": unlike})
+            log.info("compared", extra={"tenant": tenant, "off_forecast": off, "unlike_peers": unlike})
 
 
 def score(*, tenant: int, question: str) -> None:

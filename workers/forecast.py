@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from secrets import token_hex
 from typing import Final
 
 import msgspec
@@ -18,15 +17,12 @@ from app.domain.forecast.outlook import Predicted, PredictQuestion
 from app.domain.tenancy import TenantId
 from app.errors import WatchfloorError
 from app.queries import forecasting
-from app.valkey import valkey
+from workers.one_at_a_time import turn
 
 log = logging.getLogger(__name__)
 
 # Detection waits on the same queue: a run is cut into pieces.
 BUDGET_S: Final = 20.0
-LEASE: Final = "lease:forecast:{tenant}"
-LEASE_S: Final = jobs.FORECAST.timeout_s
-_RELEASE: Final = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
 
 # The models of the run that each tenant is in, and those of its last run.
 _models: dict[TenantId, Models] = {}
@@ -34,13 +30,8 @@ _models: dict[TenantId, Models] = {}
 
 def forecast(*, tenant: int) -> None:
     """Job: a piece of a tenant's run, when one is due; queues itself again, behind other jobs, while it is not done."""
-    token, lease = token_hex(8), LEASE.format(tenant=tenant)
-    if not valkey().set(lease, token, nx=True, ex=LEASE_S):
-        return
-    try:
-        is_done = run(TenantId(tenant), clock.now_ms())
-    finally:
-        valkey().eval(_RELEASE, 1, lease, token)
+    with turn(f"forecast:{tenant}", longest_s=jobs.FORECAST.timeout_s) as is_ours:
+        is_done = not is_ours or run(TenantId(tenant), clock.now_ms())
     if not is_done:
         jobs.enqueue(jobs.FORECAST, tenant=tenant)
 
