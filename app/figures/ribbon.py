@@ -36,6 +36,8 @@ def add_ribbon(figure: go.Figure, ribbon: Ribbon, *, zone: tzinfo, height: float
             meta="ribbon",
         )
     )
+    # What stands at the top of the lines stays below the strip.
+    figure.for_each_annotation(lambda note: note.update(y=1 - height - GAP), {"yref": "paper", "y": 1})
     figure.update_layout(
         yaxis={"domain": [0, 1 - height - GAP]},
         yaxis2={
