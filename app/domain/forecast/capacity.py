@@ -38,6 +38,10 @@ _FREEDOM: Final = 5.0
 _CHANGE_RATE: Final = 0.0006
 _STEP_RATE: Final = 0.0003
 _STEP_SD: Final = 5.0
+# After so many days in a row that far (in standard deviations) to one side of what was expected, the level has moved:
+# a disk was cleaned, a link got another half of the traffic.
+_MOVED_DAYS: Final = 5
+_MOVED_SD: Final = 4.0
 # A drift that changes is multiplied by something up to this.
 _MOST_CHANGE: Final = 2.2
 
@@ -178,6 +182,7 @@ def _fit(daily: Float64s) -> _Model:
     q = wander**2
     r = (noise**2)[:, None]
     loglik = np.zeros((n, m))
+    aside = np.zeros((n, m))  # days in a row on one side; below 0: beneath
     for t in range(days):
         changes = drifts & (since == days - t) & (since > 0)
         if changes.any():
@@ -193,14 +198,23 @@ def _fit(daily: Float64s) -> _Model:
         # An outlier counts as a noisier day: Student's t as a mixture of normals.
         s = pl + r * (_FREEDOM + z2) / (_FREEDOM + 1)
         kl, kd = np.where(known, pl / s, 0.0), np.where(known, pb / s, 0.0)
-        level, drift = level + kl * error, drift + kd * error
-        pl, pb, pd = pl - kl * pl, pb - kl * pb, pd - kd * pb
+        aside = np.where(known, _aside(aside, error, z2), aside)
+        has_moved = np.abs(aside) >= _MOVED_DAYS
+        level, drift = level + np.where(has_moved, error, kl * error), drift + np.where(has_moved, 0.0, kd * error)
+        pl, pb, pd = pl - kl * pl, pb - kl * pb, pd - np.where(has_moved, 0.0, kd * pb)
+        pl, pb, aside = np.where(has_moved, r, pl), np.where(has_moved, 0.0, pb), np.where(has_moved, 0.0, aside)
     loglik += np.log(prior)
     weights = np.exp(loglik - loglik.max(axis=1, keepdims=True))
     weights /= weights.sum(axis=1, keepdims=True)
     return _Model(
         weights, level, drift, pl, pb, np.maximum(pd, 0), wander, noise, season, _filled(daily)[:, 1 - WEEK :]
     )
+
+
+def _aside(aside: Float64s, error: Float64s, z2: Float64s) -> Float64s:
+    """Days in a row far to one side, this one included; 0 = near."""
+    goes_on = np.where(np.sign(aside) == np.sign(error), aside, 0.0) + np.sign(error)
+    return np.where(z2 > _MOVED_SD**2, goes_on, 0.0)
 
 
 def _week(daily: Float64s) -> Float64s:

@@ -116,6 +116,16 @@ def test_a_disk_that_hardly_moves_is_foreseen_without_a_fault(row: Float64s) -> 
     assert outlook.p30 < 0.1
 
 
+@pytest.mark.parametrize("step", [-40.0, 35.0], ids=["a disk was cleaned", "a link got more traffic"])
+@pytest.mark.parametrize("days_ago", [8, 20, 90])
+def test_a_level_that_moved_is_believed_after_a_week(step: float, days_ago: int) -> None:
+    daily = growing(0.02)
+    daily[0, -days_ago:] += step
+    [outlook] = outlooks(daily, 130.0)
+    assert outlook.now == pytest.approx(np.median(daily[0, -7:]), abs=4)
+    assert outlook.p30 < 0.05
+
+
 def test_when_it_was_full_is_when_the_median_of_a_week_was() -> None:
     daily = np.array([80.0] * 20 + [99.0] + [80.0] * 5 + [95.0] * 14)
     weekly = weekly_medians(daily[None])[0]
