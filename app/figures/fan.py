@@ -51,8 +51,8 @@ def fan_figure(course: Course) -> go.Figure:
     if course.still is not None and len(course.middle):
         ends = origin + DAY_MS * np.array([0, len(course.middle)])
         figure.add_trace(_line("No change", ends, np.full(2, course.still), token("t3"), width=1.2, dash="dot"))
-    _marks(figure, course, origin, float(past[0]) if len(past) else origin)
     low, high = _range(course)
+    _marks(figure, course, origin, float(past[0]) if len(past) else origin)
     figure.update_layout(
         showlegend=True,
         legend={"traceorder": "normal"},
@@ -131,10 +131,10 @@ def _marks(figure: go.Figure, course: Course, origin: float, first: float) -> No
         font={"size": 11, "color": token("t3")},
     )
     if course.day is not None and course.day <= len(course.middle):
-        _callout(figure, course, origin + DAY_MS * (1 + course.day), origin, first)
+        _callout(figure, course, origin + DAY_MS * (1 + course.day), origin)
 
 
-def _callout(figure: go.Figure, course: Course, at: float, origin: float, first: float) -> None:
+def _callout(figure: go.Figure, course: Course, at: float, origin: float) -> None:
     figure.add_scatter(
         x=[at],
         y=[course.threshold],
@@ -144,7 +144,8 @@ def _callout(figure: go.Figure, course: Course, at: float, origin: float, first:
         hoverinfo="skip",
     )
     end = origin + DAY_MS * len(course.middle)
-    is_late = (at - first) / max(end - first, 1.0) > 0.72
+    low, high = _range(course)
+    is_high = (course.threshold - low) / (high - low) > 0.45
     figure.add_annotation(
         x=at,
         y=course.threshold,
@@ -155,9 +156,9 @@ def _callout(figure: go.Figure, course: Course, at: float, origin: float, first:
         arrowwidth=1,
         arrowcolor=token("t3"),
         ax=-46,
-        ay=96,
+        ay=74 if is_high else -64,
         standoff=5,
-        xanchor="right" if is_late else "center",
+        xanchor="right" if at - origin > (end - origin) * 0.4 else "center",
         bgcolor=token("bg2"),
         bordercolor=token("line2"),
         borderpad=6,

@@ -106,8 +106,9 @@ def test_what_was_said_is_compared_with_what_came(network: Cast) -> None:
     with acting(network.vera):
         body, scope = capacity.show_reliability("?h=30", None)
         nothing, _ = capacity.show_reliability("?h=365", None)
-    assert "8 forecasts of 30 days, all made afterwards" in scope
-    assert "Brier" in words(body)
+    assert scope == "30 days ahead, backtested"
+    assert "forecasts 8 Brier" in words(body)
+    assert any("8 of them were made afterwards" in about for about in attributes(body, "title"))
     assert "Nothing to compare yet" in words(nothing)
 
 

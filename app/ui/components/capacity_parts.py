@@ -86,6 +86,12 @@ def reliability_facts(found: Reliability) -> Component:
     """The scores under the diagram."""
     facts = [
         _fact(
+            "forecasts",
+            f"{found.count:,}",
+            f"So many forecasts can be judged by now; {found.backtests:,} of them were made afterwards, each from"
+            " nothing but the days before its own.",
+        ),
+        _fact(
             "Brier",
             _score(found.brier),
             "The mean squared error of the chances that were said: 0 is perfect, lower is better.",
@@ -105,13 +111,9 @@ def reliability_facts(found: Reliability) -> Component:
 
 
 def reliability_scope(found: Reliability) -> str:
-    """How much the diagram rests on."""
-    words = f"{found.count:,} forecasts of {found.horizon} days"
-    if found.backtests == found.count:
-        return f"{words}, all made afterwards from earlier days alone"
-    if found.backtests:
-        return f"{words}, {found.backtests:,} made afterwards from earlier days alone"
-    return words
+    """How far ahead, and whether it was said on the day."""
+    words = f"{found.horizon} days ahead"
+    return f"{words}, backtested" if found.backtests == found.count else words
 
 
 def list_scope(shown: int, count: int, run: Run | None) -> str:
