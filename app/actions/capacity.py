@@ -8,6 +8,7 @@ the next run does.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -47,6 +48,9 @@ HISTORY_DAYS: Final = 400
 # A day is complete this long after its end.
 SETTLE: Final = timedelta(minutes=15)
 ITEMS_AT_ONCE: Final = 250
+# Days before the newest run that are read again, and the day of the week on which all are (0 = Monday).
+AGAIN_DAYS: Final = 3
+WHOLE_ON: Final = 6
 # On the day of a run another one follows when history came in after it: this much more of it, and not sooner than this.
 MORE_HISTORY: Final = 1.05
 AGAIN_AFTER: Final = timedelta(minutes=10)
@@ -79,7 +83,7 @@ def keep_up(tenant: TenantId, *, now: datetime) -> int | None:
     """
     items = None
     if is_due(tenant, now=now):
-        has_history = _has_new_history(tenant, now)
+        has_history = _has_new_history(tenant)
         items = run(tenant, now=now)
         capacity_past.say(tenant, last_complete_day(now))
         raise_alerts(tenant, now=now)
@@ -91,14 +95,23 @@ def keep_up(tenant: TenantId, *, now: datetime) -> int | None:
 
 
 def run(tenant: TenantId, *, now: datetime) -> int:
-    """Say of everything that can be full when it is; answers of how many things."""
+    """Say of everything that can be full when it is; answers of how many things.
+
+    Only the days since the newest run are read, and the past is taken from what is kept of it, save once in a week and
+    when much of the past came in: then all days are read.
+    """
     began_s = monotonic_s()
     last_day = last_complete_day(now)
     with tenant_session(tenant) as session:
         rollups = _rollups(session, tenant)
+        before = session.get(CapacityRunRow, tenant)
+        days = _days_to_read(before, last_day, rollups)
     items = idle = 0
     for kind in KINDS.values():
-        use = daily_use(tenant, kind, end_day=(last_day - EPOCH).days + 1, days=HISTORY_DAYS)
+        use = daily_use(tenant, kind, end_day=(last_day - EPOCH).days + 1, days=days)
+        if days < HISTORY_DAYS:
+            with tenant_session(tenant) as session:
+                use = _with_past(session, tenant, kind, use, last_day)
         busy = np.flatnonzero(_busiest(use.percent) >= IDLE_PERCENT)
         for first in range(0, len(busy), ITEMS_AT_ONCE):
             chosen = busy[first : first + ITEMS_AT_ONCE]
@@ -144,11 +157,34 @@ def set_threshold(viewer: Viewer, item_id: int, threshold: float | None) -> None
         record(session, viewer, action="change", noun=NOUN, object_id=item_id, before=before, after=after)
 
 
-def _has_new_history(tenant: TenantId, now: datetime) -> bool:
+def _has_new_history(tenant: TenantId) -> bool:
     """Whether the past is longer than the newest run saw: not by a new day alone."""
     with tenant_session(tenant) as session:
         run = session.get(CapacityRunRow, tenant)
         return run is None or _rollups(session, tenant) > run.rollups * MORE_HISTORY
+
+
+def _days_to_read(before: CapacityRunRow | None, last_day: date, rollups: int) -> int:
+    """All days, or those since the newest run and some before, of which more may have come in since."""
+    if before is None or rollups > before.rollups * MORE_HISTORY or last_day.weekday() == WHOLE_ON:
+        return HISTORY_DAYS
+    return min((last_day - before.last_day).days + AGAIN_DAYS, HISTORY_DAYS)
+
+
+def _with_past(session: Session, tenant: TenantId, kind: Kind, use: Use, last_day: date) -> Use:
+    """The same things with the days before, as they are kept: in per cent of today's size."""
+    whole = np.full((len(use.things), HISTORY_DAYS), np.nan, dtype=np.float32)
+    kept = _known(session, tenant, kind, {thing.device for thing in use.things})
+    for place, thing in enumerate(use.things):
+        row = kept.get(thing)
+        if row is not None:
+            past = np.frombuffer(row.daily, dtype="<f4") * (row.size / use.sizes[place])
+            end = HISTORY_DAYS - (last_day - row.last_day).days
+            past = past[-end:] if end > 0 else past[:0]
+            whole[place, end - len(past) : end] = past
+    recent = use.percent.shape[1]
+    whole[:, -recent:] = np.where(np.isfinite(use.percent), use.percent, whole[:, -recent:])
+    return replace(use, percent=whole)
 
 
 def _rollups(session: Session, tenant: TenantId) -> int:

@@ -69,6 +69,27 @@ def test_it_runs_once_for_a_day_and_again_for_the_next_or_for_more_history(netwo
     assert capacity.keep_up(network.acme, now=NOW + timedelta(days=1)) == 3
 
 
+def test_a_night_reads_new_days_and_keeps_the_past(network: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    capacity.keep_up(network.acme, now=NOW)  # all days, to a Thursday
+    before = items(network.acme)["xe-0"]
+    # A link of twice the speed since: its past is half of today's size.
+    fast = use_of("link", PORT, np.full(2 * 24, 50.0), size=2 * GIGABIT)
+    store_hours(network.acme, fast, first_day=FIRST + DAYS)
+    asked: list[int] = []
+    read = capacity.daily_use
+    monkeypatch.setattr(capacity, "daily_use", lambda *what, **how: asked.append(how["days"]) or read(*what, **how))
+    capacity.keep_up(network.acme, now=NOW + timedelta(days=2))
+    assert set(asked) == {2 + capacity.AGAIN_DAYS}
+    after = items(network.acme)["xe-0"]
+    was, now = (np.frombuffer(row.daily, dtype="<f4") for row in (before, after))
+    assert len(now) == DAYS + 2
+    assert now[: DAYS - 3] == pytest.approx(was[:-3] / 2, rel=1e-5)
+    assert now[-1] == pytest.approx(50.0, rel=0.05)
+    asked.clear()
+    capacity.keep_up(network.acme, now=NOW + timedelta(days=3))  # to a Sunday
+    assert set(asked) == {capacity.HISTORY_DAYS}
+
+
 def test_what_would_have_been_said_knew_nothing_of_what_came(network: Cast) -> None:
     capacity.keep_up(network.acme, now=NOW)
     said = predictions(network.acme)
