@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
-from dash import Dash, Input, Output, State, html, no_update
+from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
 from app.actions import feedback as actions
+from app.actions import inference
 from app.auth.current import current_viewer
 from app.auth.permissions import guarded
 from app.domain.anomaly.found import Anomaly
@@ -34,8 +35,9 @@ from app.ui.components.attributes import attrs
 from app.ui.components.chart import chart
 from app.ui.components.marks import icon
 from app.ui.components.notices import notify
-from app.ui.components.states import no_match, nothing, stale
+from app.ui.components.states import loading, no_match, nothing, stale
 from app.ui.components.table import Column, table
+from app.ui.components.together import together_block
 from app.ui.errors import explain, shown, shown_in_panel
 from app.ui.urlstate import Query, View
 from app.ui.zone import current_view
@@ -101,12 +103,20 @@ def show_detail(search: str, _refresh: int, _answer: Any) -> list[Component] | C
         its,
         course,
         anomalies.related(viewer, its, within=NEAR),
+        [dcc.Store(id=ids.TOGETHER_OF, data=its.id), html.Div(loading(), id=ids.TOGETHER)] if its.device else [],
         picture=_picture(its, course, view),
         mark=feedback.verdicts_on(viewer, [its.id]).get(its.id),
         alert_id=anomalies.alert_of_anomaly(viewer, its) if may(viewer, READ, "alerts") else None,
         can_act=may(viewer, WRITE, "anomalies"),
         zone=view.zone,
     )
+
+
+@shown_in_panel("Could not look at the device as a whole")
+@guarded(READ, "anomalies")
+def show_together(anomaly_id: int | None) -> Component:
+    """A worker's answer: how rare the readings of the anomaly's device were together."""
+    return together_block(inference.together(current_viewer(), anomaly_id or 0))
 
 
 @shown_in_panel("Could not load what is left out")
@@ -167,6 +177,7 @@ def register(dash_app: Dash) -> None:
         answer,
     )(show_rows)
     dash_app.callback(Output(ids.DETAIL, "children"), search, refresh, answer)(show_detail)
+    dash_app.callback(Output(ids.TOGETHER, "children"), Input(ids.TOGETHER_OF, "data"))(show_together)
     dash_app.callback(Output(ids.LEFT_OUT, "children"), search, answer)(show_left_out)
     dash_app.callback(Output(ids.ANSWER, "data"), Input(ids.COMMAND, "data"), prevent_initial_call=True)(run_command)
     in_browser(dash_app, "anomalies.filter", Input(ids.FILTER, "value"), prevent_initial_call=True)

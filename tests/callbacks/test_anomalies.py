@@ -9,6 +9,7 @@ import pytest
 from app.auth.sealing import open_keyring
 from app.clock import now_ms
 from app.domain.anomaly.base import View
+from app.domain.anomaly.together import Reading, Together
 from app.domain.labels import encode_labels
 from app.domain.tenancy import Viewer
 from app.queries import anomalies as queries
@@ -16,6 +17,7 @@ from app.queries import anomaly_course, feedback, ribbon
 from app.tsdb import found_anomalies
 from app.tsdb.catalog import series_places
 from app.tsdb.found_anomalies import Point
+from app.ui.components.together import together_block
 from callbacks import anomalies
 from models.session import tenant_session
 from tests.factories.anomalies import found_point
@@ -149,3 +151,12 @@ def test_charlie_of_globex_sees_none_of_it(seen: Cast) -> None:
     assert ribbon.ribbon(seen.charlie, [], window) is None
     with acting(seen.charlie):
         assert "leaves nothing of this time out" in words(anomalies.show_left_out("", None))
+
+
+def test_the_device_as_a_whole_is_told_with_what_each_reading_adds() -> None:
+    reading = Reading({"__name__": "ifInErrors", "device": "core-1", "ifName": "xe-0"}, True, 0.62, 14.0, 0.2, 9.3)
+    told = words(together_block(Together(1.4, 0.0, 31, [reading])))
+    assert "All 31 readings together were rare for it (score 1.40)" in told
+    for part in ("62%", "ifInErrors xe-0", "14.0/s / 0.200/s"):
+        assert part in told
+    assert "20 more hours" in words(together_block(Together(None, 20.2, 31, [])))

@@ -34,6 +34,7 @@ def anomaly_detail(
     its: Anomaly,
     course: Course,
     related: Sequence[Anomaly],
+    together: Sequence[Component],
     *,
     picture: Component,
     mark: Mark | None,
@@ -41,7 +42,7 @@ def anomaly_detail(
     can_act: bool,
     zone: tzinfo,
 ) -> list[Component]:
-    """The panel's content. `picture` is the chart around it."""
+    """The panel's content. `picture` is the chart around it, `together` where the device as a whole will be told."""
     children: list[Component] = [
         _head(its),
         html.H2([html.Span(its.metric, className="mono"), f" {_subject(its)}".rstrip()]),
@@ -52,6 +53,7 @@ def anomaly_detail(
         _facts(its, mark, alert_id, zone),
         html.Div(_links(its, course), className="row wrap anomalies-links"),
         *_related(related, zone),
+        *together,
     ]
     return [html.Div(children, className="alerts-detail-body", tabIndex="0", **attrs({"data-anomaly": str(its.id)}))]
 
