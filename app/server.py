@@ -7,7 +7,7 @@ from typing import Final
 
 from flask import Flask, request
 
-from app.api import federate, health, openapi, prometheus, prometheus_status
+from app.api import alertmanager, federate, health, openapi, prometheus, prometheus_status
 from app.api.client import watch_clients
 from app.api.guard import install_guard
 from app.api.headers import install_headers
@@ -40,6 +40,7 @@ def create_server(settings: Settings) -> Flask:
     server.register_blueprint(prometheus.blueprint)
     server.register_blueprint(prometheus_status.blueprint)
     server.register_blueprint(federate.blueprint)
+    server.register_blueprint(alertmanager.blueprint)
     for blueprint in BLUEPRINTS:
         server.register_blueprint(blueprint)
     server.config["SESSION_COOKIE_NAME"] = server.config["COOKIES"].session

@@ -33,6 +33,8 @@ blueprint = Blueprint("ingest", __name__)
 
 JSON_ENCODINGS: Final = frozenset({"identity", "gzip", "zstd"})
 REMOTE_WRITE_ENCODINGS: Final = frozenset({"snappy", "zstd"})
+# What clients of InfluxDB take us for: the last version whose lines are all that we read.
+INFLUX_VERSION: Final = "1.8.10"
 DECODERS: Final = {v1.MESSAGE: v1.decode, v2.MESSAGE: v2.decode}
 WRITTEN: Final = "X-Prometheus-Remote-Write"
 LONGEST_IDEMPOTENCY_KEY: Final = 255
@@ -70,6 +72,12 @@ def remote_write() -> Response:
         response.headers[f"{WRITTEN}-Histograms-Written"] = "0"
         response.headers[f"{WRITTEN}-Exemplars-Written"] = str(written)
     return response
+
+
+@blueprint.get("/ping")
+def influx_ping() -> Response:
+    """InfluxDB's sign of life, which its clients ask for before they write; nobody needs to be known for it."""
+    return Response(status=204, headers={"X-Influxdb-Version": INFLUX_VERSION, "X-Influxdb-Build": "OSS"})
 
 
 @blueprint.post("/api/v2/write")

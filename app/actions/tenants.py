@@ -14,10 +14,12 @@ from sqlalchemy.orm import Session
 from app import live
 from app.actions.audit import record
 from app.actions.rules import install_starter_pack
+from app.actions.storage import COLUMNS
 from app.auth.permissions import require
 from app.clock import utc_now
 from app.domain.access import Tenant
 from app.domain.labels import LONGEST_NAME, LONGEST_VALUE, MOST_LABELS
+from app.domain.retention import Terms
 from app.domain.tenancy import ADMIN, WRITE, TenantId, Viewer
 from app.errors import Conflict, InvalidInput, NotFound
 from app.queries.tenants import tenant_of
@@ -71,6 +73,7 @@ def change(viewer: Viewer, name: str, changes: Mapping[str, Any]) -> Tenant:
         _check_change(field, value)
     with platform_session() as session:
         row = _open_tenant(session, name)
+        _check_terms(row, changes)
         before = {field: getattr(row, field) for field in changes}
         for field, value in changes.items():
             setattr(row, field, value)
@@ -113,6 +116,16 @@ def _check_change(field: str, value: Any) -> None:
             raise InvalidInput(field, f"must be a whole number from {least} to {most}")
     else:
         raise InvalidInput(field, "cannot be changed")
+
+
+def _check_terms(row: TenantRow, changes: Mapping[str, Any]) -> None:
+    """Whether its terms make sense together, by the rule of Storage: no tier goes before the next finer one does."""
+    wanted = {tier: changes[column] for tier, column in COLUMNS.items() if column in changes}
+    now = Terms(
+        row.raw_retention_days, row.retention_5m_days, row.retention_1h_days, row.retention_1d_days, row.archive_days
+    )
+    if wanted:
+        now.changed(wanted)
 
 
 def _check_title(title: str) -> None:

@@ -1,7 +1,7 @@
 """The guard before every request: who is this, and is the request really theirs? Denies by default.
 
-Open without signing in: the sign-in page, health, and static files by exact prefix. What a viewer may do is decided
-behind it, by @guarded and require().
+Open without signing in: the sign-in page, health (as InfluxDB's clients ask for it, too), and static files by exact
+prefix. What a viewer may do is decided behind it, by @guarded and require().
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from app.errors import Forbidden, InvalidInput, Unauthenticated
 from app.settings import Settings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/_favicon.ico", "/favicon.ico"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/ping", "/_favicon.ico", "/favicon.ico"})
 SIGN_IN_PATH = "/login"
 # Files that are the same for everybody; Dash and we put a fingerprint into their addresses.
 STATIC_PREFIXES = ("/assets/", "/_dash-component-suites/")

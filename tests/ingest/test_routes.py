@@ -290,3 +290,10 @@ def test_otlp_failures_carry_a_status_message(
     monkeypatch.setattr(stream, "MOST_BACKLOG_BYTES", -1)
     answer = client.post("/v1/metrics", data=otlp_body(1.5), headers=JSON | sender)
     assert (answer.status_code, answer.json["code"], int(answer.headers["Retry-After"]) >= 1) == (503, 14, True)
+
+
+def test_clients_of_influxdb_find_it_alive_without_signing_in(client: FlaskClient) -> None:
+    for answer in (client.get("/ping"), client.head("/ping?wait_for_leader=1s")):
+        assert (answer.status_code, answer.data) == (204, b"")
+        assert answer.headers["X-Influxdb-Version"].startswith("1.8")
+    assert client.post("/ping").status_code in (401, 405)

@@ -52,6 +52,19 @@ def test_limits_are_changed_within_reason(cast: Cast) -> None:
             tenants.change(cast.paula, "globex", changes)
 
 
+@pytest.mark.parametrize(
+    "terms",
+    [{"raw_retention_days": 91}, {"retention_5m_days": 731}, {"retention_1h_days": 80}, {"retention_1d_days": 100}],
+)
+def test_terms_that_make_no_sense_together_are_refused_whole(cast: Cast, terms: dict[str, int]):
+    before = tenants.change(cast.paula, "globex", {"title": "Globex"})
+    with pytest.raises(InvalidInput):
+        tenants.change(cast.paula, "globex", {"samples_per_s": 77, **terms})
+    assert tenants.change(cast.paula, "globex", {"title": "Globex"}) == before
+    wider = {"raw_retention_days": 91, "retention_5m_days": 800, "retention_1h_days": 900}
+    assert tenants.change(cast.paula, "globex", wider).raw_retention_days == 91
+
+
 @pytest.mark.parametrize("name", ["", "a", "Acme", "a b", "-a", "a" * 64, "a/b", "acme\x00"])
 def test_names_that_make_trouble_are_refused(cast: Cast, name: str) -> None:
     with pytest.raises(InvalidInput):
