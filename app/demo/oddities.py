@@ -16,7 +16,8 @@ from app.demo.incidents import DAY_MS, MAGNITUDES, ODDITIES, Incident, Kind, ser
 from app.demo.network import Network
 from app.demo.traffic import Traffic
 
-PAST_DAYS: Final = 7
+# A little less than detection looks back when it begins: nothing is missed for want of looking.
+PAST_MS: Final = 7 * DAY_MS - 10_800_000
 PAST_COUNT: Final = 36
 ODD_SLOT_MS: Final = 900_000
 ODD_CHANCE: Final = 0.9
@@ -63,11 +64,11 @@ class Oddities:
 
     def past(self, epoch_ms: int) -> list[Incident]:
         """What was odd in the last days before the demo began, oldest first."""
-        window = PAST_DAYS * DAY_MS // PAST_COUNT
+        window = PAST_MS // PAST_COUNT
         found = []
         for number in range(PAST_COUNT):
             words = (self.network.seed, "past oddity", number)
-            start_ms = epoch_ms - PAST_DAYS * DAY_MS + number * window + int(between(0, window, *words, "start"))
+            start_ms = epoch_ms - PAST_MS + number * window + int(between(0, window, *words, "start"))
             found.append(self._drawn(words, f"o-{number}", start_ms, by="history", share=1.0))
         return [oddity for oddity in found if oddity.end_ms < epoch_ms - QUIET_END_MS]
 

@@ -9,7 +9,7 @@ from app.demo.incidents import FAULTS as KINDS_OF_FAULTS
 from app.demo.incidents import ODDITIES, Faults, Incident, Kind, series_of
 from app.demo.logbook import injection_of
 from app.demo.network import build_network
-from app.demo.oddities import ODD_SLOT_MS, PAST_DAYS, Oddities
+from app.demo.oddities import ODD_SLOT_MS, PAST_MS, Oddities
 from app.demo.readings import Readings
 from app.demo.timeline import Timeline
 from app.demo.traffic import Traffic
@@ -46,7 +46,7 @@ def test_the_past_has_some_of_every_kind_in_its_last_days_and_both_tenants():
     assert 20 <= len(past) <= 40
     assert {each.kind for each in past} == set(ODDITIES)
     assert {NETWORK.by_name[series_of(each.target)[0]].tenant for each in past} == {"acme", "globex"}
-    assert all(EPOCH_MS - PAST_DAYS * 86_400_000 <= each.start_ms < each.end_ms < EPOCH_MS for each in past)
+    assert all(EPOCH_MS - PAST_MS <= each.start_ms < each.end_ms < EPOCH_MS for each in past)
     assert past == Oddities(NETWORK, TRAFFIC).past(EPOCH_MS)
 
 
