@@ -13,10 +13,11 @@ from tests.factories.rolled_history import growing, store_hours, use_of
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 LAST_DAY = NOW.date() - timedelta(days=1)
-DAYS = 150
+DAYS = 100
 FIRST = (LAST_DAY - capacity.EPOCH).days + 1 - DAYS
 PORT = {"device": "core-1", "site": "LON1", "role": "core", "ifName": "xe-0"}
 GIGABIT = 1e9
+START = 69.0  # per cent; 85 % after 100 days
 
 
 def store_network(cast: Cast, db: RolledBackDatabase) -> Cast:
@@ -24,7 +25,7 @@ def store_network(cast: Cast, db: RolledBackDatabase) -> Cast:
     db.role = "worker"
     flat, idle = growing(40.0, 0.0, DAYS, seed=2), np.full(DAYS * 24, 0.01)
     rows = [
-        *use_of("link", PORT, growing(61.0, 0.16, DAYS), size=GIGABIT),
+        *use_of("link", PORT, growing(START, 0.16, DAYS), size=GIGABIT),
         *use_of("link", PORT | {"ifName": "xe-1"}, flat, size=GIGABIT),
         *use_of("link", PORT | {"ifName": "xe-2"}, idle, size=GIGABIT),
         *use_of("disk", {"device": "core-1", "storage": "/var"}, growing(20, 0.1, 12), size=1e11),

@@ -39,10 +39,6 @@ def test_the_list_has_what_is_full_first_and_comes_in_pages(network: Cast) -> No
     assert first["items"] + rest["items"] == whole["items"]
     port = whole["items"][0]
     assert (port["kind"], port["device"], port["unit"], port["size"]) == ("link", "core-1", "bps", 1e9)
-
-
-def test_filters(network: Cast) -> None:
-    browser = Browser(make_server(), network.vera)
     for query, count in (
         ({"kind": "disk"}, 1),
         ({"q": "XE core"}, 2),
@@ -71,10 +67,7 @@ def test_one_thing_as_it_is_and_as_it_would_be(network: Cast) -> None:
     assert faster["d50"] < usual["d50"] < higher["d50"]
     for query in ({"growth": -1}, {"growth": "fast"}, {"threshold": 0}, {"threshold": "nan"}):
         get(browser, f"{ADDRESS}/{port['id']}", 400, **query)
-
-
-def test_a_thing_with_little_history_says_how_much_is_missing(network: Cast) -> None:
-    browser = Browser(make_server(), network.vera)
+    # One with little history says how much is missing.
     disk = get(browser, ADDRESS, kind="disk")["items"][0]
     found = get(browser, f"{ADDRESS}/{disk['id']}")
     assert (found["item"]["missing_days"], found["fan"], found["d50"], len(found["daily"])) == (18, None, None, 12)
@@ -93,10 +86,10 @@ def test_a_threshold_is_set_by_those_who_may(network: Cast) -> None:
 def test_what_was_said_against_what_came(network: Cast) -> None:
     browser = Browser(make_server(), network.vera)
     found = get(browser, f"{ADDRESS}/reliability", horizon=30)
-    # Two ports with enough history, as of 30, 60, 90 and 120 days before; none has filled.
-    assert (found["count"], found["backtests"], sum(its["count"] for its in found["bins"])) == (8, 8, 8)
+    # Two ports with enough history, as of 30 and 60 days before; none has filled.
+    assert (found["count"], found["backtests"], sum(its["count"] for its in found["bins"])) == (4, 4, 4)
     assert sum(its["came"] for its in found["bins"]) == 0
-    assert found["brier"] < 0.1
+    assert found["brier"] < 0.2
     assert get(browser, f"{ADDRESS}/reliability", horizon=180)["count"] == 0
     get(browser, f"{ADDRESS}/reliability", 400, horizon=45)
 
