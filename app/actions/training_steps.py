@@ -26,7 +26,7 @@ from app.domain.labels import METRIC, labels_of, value_of
 from app.domain.mlmodels import frozen, gate, sample, stability
 from app.domain.mlmodels.exclusion import cleaned
 from app.domain.mlmodels.model import GLOBAL_BOOSTING, Stage
-from app.domain.samples import Float64s
+from app.domain.samples import Float64s, Int64s
 from app.domain.tenancy import Role, TenantId, Viewer
 from app.errors import DecodeError, NotFound
 from app.queries.exclusions import exclusions
@@ -96,20 +96,22 @@ def _freeze(work: Work) -> Done:
     before = work.backtest()
     if before is not None and moment(work.until_ms) - before.created_at < timedelta(days=BACKTEST_DAYS):
         return Done("done", f"set {before.number} is kept")
-    hours = work.read(is_kept=True, hours=NEEDED_HOURS)
+    # More than the origins need: with a short past behind them the older ones would make the ranges too wide.
+    hours = work.read(is_kept=True, hours=LEARN_HOURS)
     values, _ = _cleaned(work, hours)
     fits = np.flatnonzero(sample.moving(values, hours=NEEDED_HOURS, season=SEASON))
     if len(fits) < sample.FEWEST_KEPT:
         return Done("skipped", f"{len(fits)} of {len(values)} series that move are known for {NEEDED_HOURS // 24} days")
-    sha256, size = artefacts.save(work.tenant, {"values": values[fits], "end_ms": hours.end_ms})
+    values, end_ms = _from_first_value(values[fits], hours.end_ms)
+    sha256, size = artefacts.save(work.tenant, {"values": values, "end_ms": end_ms})
     row = BacktestSetRow(
         tenant_id=work.tenant,
         family=work.family,
         number=before.number + 1 if before else 1,
         sha256=sha256,
         size_bytes=size,
-        start_at=moment(int(hours.end_ms[0]) - HOUR_MS),
-        end_at=moment(int(hours.end_ms[-1])),
+        start_at=moment(int(end_ms[0]) - HOUR_MS),
+        end_at=moment(int(end_ms[-1])),
         series=len(fits),
         members={"series": [dict(hours.labels[place]) for place in fits.tolist()]},
     )
@@ -126,9 +128,7 @@ def _fit(work: Work) -> Done:
     if len(fits) < sample.FEWEST_LEARNED:
         return Done("skipped", f"{len(fits)} series that move have enough history; {sample.FEWEST_LEARNED} are needed")
     values, labels = values[fits], [hours.labels[place] for place in fits.tolist()]
-    # The hours before anything was known teach nothing.
-    first = int(np.flatnonzero(np.isfinite(values).any(axis=0))[0])
-    values, end_ms = values[:, first:], hours.end_ms[first:]
+    values, end_ms = _from_first_value(values, hours.end_ms)
     model = GlobalModel.fit(values, horizon=HORIZON, season=SEASON)
     sha256, size = artefacts.save(work.tenant, model.to_arrays())
     trained_on = {
@@ -223,6 +223,12 @@ def _figures_or_none(tenant: TenantId, row: ModelRow | None, values: Float64s) -
 def _cleaned(work: Work, hours: Hours) -> tuple[Float64s, dict[str, int]]:
     start, end = moment(int(hours.end_ms[0]) - HOUR_MS), moment(int(hours.end_ms[-1]))
     return cleaned(hours.labels, hours.end_ms, hours.values, exclusions(work.tenant, start, end))
+
+
+def _from_first_value(values: Float64s, end_ms: Int64s) -> tuple[Float64s, Int64s]:
+    """Without the hours before anything was known."""
+    first = int(np.flatnonzero(np.isfinite(values).any(axis=0))[0])
+    return values[:, first:], end_ms[first:]
 
 
 @cache

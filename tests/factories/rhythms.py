@@ -14,12 +14,12 @@ HOUR_MS = 3_600_000
 
 
 def rhythms(count: int, hours: int, *, seed: int = 7) -> Float64s:
-    """Values (count, hours): a day's curve that drifts from day to day, so that yesterday is a fair guess only."""
+    """Values (count, hours): a day's curve with noise, so that yesterday alone is only a fair guess."""
     rng = np.random.default_rng(seed)
     at = np.arange(hours)
     phase, size = rng.uniform(0, 3, (count, 1)), rng.uniform(20, 60, (count, 1))
-    level = np.repeat(rng.normal(0, 0.15, (count, hours // 24 + 1)), 24, axis=1)[:, :hours]
-    curve = 1.5 + np.sin(2 * np.pi * (at - phase) / 24) + level + rng.normal(0, 0.05, (count, hours))
+    level = np.repeat(rng.normal(0, 0.04, (count, hours // 24 + 1)), 24, axis=1)[:, :hours]
+    curve = 1.5 + np.sin(2 * np.pi * (at - phase) / 24) + level + rng.normal(0, 0.1, (count, hours))
     return np.asarray(size * curve)
 
 
