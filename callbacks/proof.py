@@ -47,6 +47,7 @@ PRECISION: Final = (
 DELAY: Final = "Half of those that were found were found within this time after they began."
 FALSE: Final = "Anomalies on series into which nothing was injected, while no incident was going on."
 EXPLAINED: Final = "Anomalies during an incident or half an hour after it: neither hits nor false alarms."
+RATE: Final = "How many false alarms one series raises in a week, on average over all that are looked at."
 OPEN: Final = "Began after the point that detection has reached; not judged yet."
 BOUNDARY: Final = "The score from which this profile calls a point an anomaly, with what people's verdicts made of it."
 PROFILES: Final = [
@@ -179,6 +180,7 @@ def _figures(found: Proof, its: Comparison) -> Component:
         ("Precision", _percent(its.precision), PRECISION),
         ("Delay", _time(its.delay_s), DELAY),
         ("False alarms", f"{len(its.false_alarms):,}{'+' if found.is_cut else ''}", FALSE),
+        ("Per series and week", _rate(found.weekly_rate(its)), RATE),
         ("Explained", f"{its.explained:,}", EXPLAINED),
         ("Not judged yet", f"{len(found.open)}", OPEN),
     )
@@ -303,6 +305,10 @@ def _percent(share: float | None) -> str:
     if share is None:
         return "–"
     return f"{share:.1%}" if 0 < share < 0.1 else f"{share:.0%}"
+
+
+def _rate(rate: float | None) -> str:
+    return "–" if rate is None else f"{rate:.2g}"
 
 
 def _time(seconds: float | None) -> str:

@@ -71,7 +71,8 @@ def is_due(tenant: TenantId, *, now: datetime) -> bool:
         run = session.get(CapacityRunRow, tenant)
         if run is None or run.last_day < last_complete_day(now):
             return True
-        if now - run.ran_at < AGAIN_AFTER:
+        # A run that saw nothing is no reason to wait.
+        if run.items and now - run.ran_at < AGAIN_AFTER:
             return False
         return _rollups(session, tenant) > run.rollups * MORE_HISTORY
 

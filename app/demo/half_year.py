@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from app import jobs
 from app.actions import injections
 from app.auth.operator import operator_of
 from app.clock import monotonic_s, now_ms
@@ -54,6 +55,9 @@ def main(home: Path) -> None:
     make_past(past_readings(build_network(began.seed), began.epoch_ms))
     progress.has_past = True
     write_atomically(path, msgspec.json.encode(progress))
+    for organisation in ORGANISATIONS:
+        # What is planned from it need not wait for its turn.
+        jobs.enqueue(jobs.CAPACITY, tenant=operator_of(organisation.name).tenant)
 
 
 def make_past(readings: Readings, *, roles: Collection[str] = ROLES) -> int:

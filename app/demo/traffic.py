@@ -34,7 +34,8 @@ GROWTH_BEGAN_DAYS: Final = -45.0
 CALM: Final = 0.35
 CHATTER: Final = 2_500.0  # octets/s of routing protocols and the like on every wire that is up
 BURST_CELL_S: Final = 14_400
-BURST_CHANCE: Final = 0.12
+# Rare: what is common for a network is not found odd by anybody who watches it.
+BURST_CHANCE: Final = 0.02
 
 
 def origin_before(epoch_ms: int) -> int:

@@ -65,7 +65,13 @@ class Proof:
     by_profile: Mapping[Profile, Comparison]
     open: Sequence[Injection]
     growth: Sequence[Foreseen]
+    series: int  # that detection looks at
+    days: int
     is_cut: bool  # there are more anomalies than were compared
+
+    def weekly_rate(self, its: Comparison) -> float | None:
+        """False alarms of one series in a week; None before any is looked at."""
+        return len(its.false_alarms) / self.series * 7 / self.days if self.series else None
 
     @property
     def is_empty(self) -> bool:
@@ -80,7 +86,7 @@ def proof(viewer: Viewer, *, now: datetime, days: int = 7) -> Proof:
     with tenant_session(viewer.tenant) as session:
         log = _log(session, viewer.tenant, since)
         anomalies = _found(session, viewer.tenant, since)
-        judged_to = _judged_to(session, viewer.tenant)
+        judged_to, series = _judged(session, viewer.tenant)
         factor = multiplier(steps_of(session, viewer.tenant))
         growth = _growth(session, viewer.tenant)
     known = [each for each in log if judged_to is not None and each.started_at <= judged_to]
@@ -96,6 +102,8 @@ def proof(viewer: Viewer, *, now: datetime, days: int = 7) -> Proof:
         },
         open=later,
         growth=growth,
+        series=series,
+        days=days,
         is_cut=len(anomalies) == MOST_ANOMALIES,
     )
 
@@ -121,9 +129,12 @@ def _found(session: Session, tenant: TenantId, since: datetime) -> list[Found]:
     return [Found(*each) for each in rows]
 
 
-def _judged_to(session: Session, tenant: TenantId) -> datetime | None:
-    """Up to where every group is scored; None before the first."""
-    return session.scalar(select(func.min(DetectorStateRow.scored_to)).where(DetectorStateRow.tenant_id == tenant))
+def _judged(session: Session, tenant: TenantId) -> tuple[datetime | None, int]:
+    """Up to where every group is scored, None before the first; and how many series there are in all of them."""
+    state = DetectorStateRow
+    query = select(func.min(state.scored_to), func.coalesce(func.sum(state.slots), 0)).where(state.tenant_id == tenant)
+    scored_to, series = session.execute(query).one()
+    return scored_to, int(series)
 
 
 def _growth(session: Session, tenant: TenantId) -> list[Foreseen]:

@@ -58,8 +58,8 @@ def story(cast: Cast, db: RolledBackDatabase) -> Cast:
     injections.record(cast.alice, [*log, odd("old", NOW - hours(24 * 20))])
     before, db.role = db.role, "worker"
     with tenant_session(cast.acme) as session:
-        session.add(DetectorStateRow(tenant_id=cast.acme, group_id=1, scored_to=NOW - hours(2)))
-        session.add(DetectorStateRow(tenant_id=cast.acme, group_id=2, scored_to=NOW))
+        session.add(DetectorStateRow(tenant_id=cast.acme, group_id=1, scored_to=NOW - hours(2), slots=30))
+        session.add(DetectorStateRow(tenant_id=cast.acme, group_id=2, scored_to=NOW, slots=5))
         session.add(anomaly(cast.alice, NOW - hours(8.9), score=1.1))
         session.add(anomaly(cast.alice, NOW - hours(4), slot=1, ifName="Ethernet9"))
     db.role = before
@@ -77,6 +77,7 @@ def test_hits_misses_false_alarms_and_what_is_not_judged_yet(story: Cast):
     assert found.boundaries[Profile.SENSITIVE] < found.boundaries[Profile.BALANCED] < found.boundaries[Profile.QUIET]
     assert not found.is_empty
     assert not found.is_cut
+    assert found.weekly_rate(its) == pytest.approx(1 / 35)
 
 
 def test_the_days_decide_what_is_compared(story: Cast):
