@@ -37,6 +37,7 @@ from app.domain.samples import Float64s
 from app.domain.tenancy import WRITE, TenantId, Viewer
 from app.errors import InvalidInput, NotFound
 from app.tsdb.daily_use import Thing, Use, daily_use
+from app.valkey import valkey
 from models.capacity import CapacityItemRow, CapacityRunRow
 from models.session import tenant_session
 
@@ -53,7 +54,11 @@ AGAIN_DAYS: Final = 3
 WHOLE_ON: Final = 6
 # On the day of a run another one follows when history came in after it: this much more of it, and not sooner than this.
 MORE_HISTORY: Final = 1.05
-AGAIN_AFTER: Final = timedelta(minutes=10)
+AGAIN_AFTER: Final = timedelta(minutes=5)
+
+# Rows of history that the last look saw.
+SEEN: Final = "capacity:seen:{tenant}"
+SEEN_S: Final = 3600
 
 EPOCH: Final = date(1970, 1, 1)
 # Uses sample_rollups_bucket_idx.
@@ -75,6 +80,15 @@ def is_due(tenant: TenantId, *, now: datetime) -> bool:
         if run.items and now - run.ran_at < AGAIN_AFTER:
             return False
         return _rollups(session, tenant) > run.rollups * MORE_HISTORY
+
+
+def is_still_coming(tenant: TenantId) -> bool:
+    """Whether history came in since the last look: a run would see half of it."""
+    with tenant_session(tenant) as session:
+        count = _rollups(session, tenant)
+    before = valkey().getset(SEEN.format(tenant=tenant), count)
+    valkey().expire(SEEN.format(tenant=tenant), SEEN_S)
+    return count > 0 and before != str(count).encode()
 
 
 def keep_up(tenant: TenantId, *, now: datetime) -> int | None:

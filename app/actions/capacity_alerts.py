@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.actions.transitions import Evaluated, record_transitions, tell
 from app.domain.alerting import capacity_rules
 from app.domain.alerting.capacity_rules import Filling
-from app.domain.forecast.capacity_plan import saying
+from app.domain.forecast.capacity_plan import NO_CHANCE, saying
 from app.domain.labels import labels_of
 from app.domain.tenancy import TenantId
 from app.errors import WatchfloorError
@@ -45,14 +45,13 @@ def raise_alerts(tenant: TenantId, *, now: datetime) -> int:
 
 def _things(session: Session, tenant: TenantId, since: date) -> list[Filling]:
     """Everything that may be full within a year."""
+    # Uses capacity_items_rank_idx: what has no chance at all is at the end of the order.
     query = select(CapacityItemRow).where(
-        CapacityItemRow.tenant_id == tenant, CapacityItemRow.last_day >= since, CapacityItemRow.chances.is_not(None)
+        CapacityItemRow.tenant_id == tenant, CapacityItemRow.rank < NO_CHANCE, CapacityItemRow.last_day >= since
     )
     found = []
     for row in session.scalars(query):
         chances = np.frombuffer(row.chances or b"", dtype="<f4")
-        if not chances.any():
-            continue
         named = {**row.labels, "device": row.device_name, "kind": row.kind, "object": row.object}
         says = saying((row.d10, row.d50, row.d90), last_day=row.last_day, threshold=row.threshold)
         found.append(Filling(labels_of(named), chances.tolist(), says, row.now or 0.0))

@@ -28,6 +28,8 @@ LEAST_GROWTH: Final = 0.0
 MOST_GROWTH: Final = 5.0
 # Comparisons that an error of one thing must rest on.
 LEAST_COMPARED: Final = 2
+# The rank of what does not fill within a year, whatever happens; what nothing can be said of comes after it.
+NO_CHANCE: Final = 2.0 * HORIZON_DAYS
 # Days left -> severity; more is fine.
 _SEVERITIES: Final = ((60.0, "major"), (120.0, "minor"), (180.0, "warning"))
 
@@ -159,11 +161,11 @@ def day_after(last_day: date, days: float) -> date:
 def rank_of(outlook: Outlook | None) -> float:
     """What is full first comes first; then what may be, by its chances; last what nothing can be said of."""
     if outlook is None:
-        return 4.0 * HORIZON_DAYS
+        return 2 * NO_CHANCE
     if outlook.d50 is not None:
         return outlook.d50 - (outlook.now / 1e3 if outlook.d50 <= 0 else 0.0)
     last = outlook.chances[-1]
-    return HORIZON_DAYS * (2.0 - last) - outlook.p180
+    return NO_CHANCE - HORIZON_DAYS * last - outlook.p180
 
 
 def saying(days: Range, *, last_day: date, threshold: float) -> str:

@@ -64,7 +64,7 @@ def test_it_runs_once_for_a_day_and_again_for_the_next_or_for_more_history(netwo
     assert capacity.keep_up(network.acme, now=NOW + timedelta(hours=2)) is None
     more = growing(30, 0.0, DAYS, seed=5)
     store_hours(network.acme, use_of("link", PORT | {"device": "core-2"}, more, size=GIGABIT), first_day=FIRST - DAYS)
-    assert capacity.keep_up(network.acme, now=NOW + timedelta(minutes=5)) is None
+    assert capacity.keep_up(network.acme, now=NOW + timedelta(minutes=3)) is None
     assert capacity.keep_up(network.acme, now=NOW + timedelta(hours=2)) == 3
     assert capacity.keep_up(network.acme, now=NOW + timedelta(days=1)) == 3
 
