@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from dash import Dash, dcc, html
@@ -38,10 +39,12 @@ def show(search: str, _version: int, _refresh: int) -> Component:
         chosen = view.query.get("family") or families[0]
         drift = {(look.family, look.measure): look for look in queries.drift(viewer)}
         newest = {model.family: model for model in reversed(models)}
+        champions = queries.champions(viewer)
         serving = parts.serving_table(
             families,
-            queries.champions(viewer),
+            champions,
             newest,
+            _goes_back(models, champions),
             drift,
             chosen=chosen,
             can_change=can_change,
@@ -94,11 +97,23 @@ def register(dash_app: Dash) -> None:
     bind(dash_app, NOUN, show=show, run=run)
 
 
+def _goes_back(models: Sequence[Model], champions: Mapping[str, Model]) -> set[str]:
+    """The families whose champion has one before it that served and can be loaded."""
+    return {
+        its.family
+        for its in models
+        if its.family in champions
+        and its.version < champions[its.family].version
+        and its.promoted_at is not None
+        and not its.is_damaged
+    }
+
+
 def _heading(text: str, about: str) -> Component:
     return group_heading(text, html.Span(about, className="t2"), class_name="storage-group")
 
 
-def _judged_on(versions: list[Model]) -> str:
+def _judged_on(versions: Sequence[Model]) -> str:
     """What their figures are from."""
     for model in versions:
         judged = model.report.get("backtest")

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, update
 
-from app.actions.training_steps import STEPS, Done, Work
+from app.actions.training_steps import STEPS, Done, Work, forget_old
 from app.clock import monotonic_s
 from app.domain.forecast.families import Family
 from app.domain.mlmodels import sample
@@ -107,6 +107,7 @@ def _save_step(tenant: TenantId, run: TrainingRunRow, steps: Sequence[Step], sec
 
 
 def _finish(tenant: TenantId, run: TrainingRunRow, now: datetime) -> None:
+    forget_old(tenant, now)
     _update(tenant, run, state=RunState.DONE, finished_at=now)
 
 

@@ -10,12 +10,12 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.actions.models import put_in_service
@@ -44,6 +44,7 @@ LEARN_HOURS: Final = 42 * 24
 NEEDED_HOURS: Final = frozen.hours_needed(horizon=HORIZON, season=SEASON)
 # How long models are judged on the same values; longer ago the network was another.
 BACKTEST_DAYS: Final = 30
+KEPT_DAYS: Final = 90
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,28 @@ def _judge(work: Work) -> Done:
 
 
 STEPS: Final[Mapping[str, Callable[[Work], Done]]] = {"freeze": _freeze, "fit": _fit, "judge": _judge}
+
+
+def forget_old(tenant: TenantId, now: datetime) -> int:
+    """Drop versions that never served and sets that nobody is judged on any more, past their term; answers how many."""
+    before = now - timedelta(days=KEPT_DAYS)
+    never = (
+        ModelRow.tenant_id == tenant,
+        ModelRow.stage == Stage.ARCHIVED,
+        ModelRow.promoted_at.is_(None),
+        ModelRow.created_at < before,
+    )
+    # A set is replaced each month: one this old is not the newest, unless its family is trained no more.
+    unused = (BacktestSetRow.tenant_id == tenant, BacktestSetRow.created_at < before)
+    with tenant_session(tenant) as session:
+        gone = [*session.scalars(delete(ModelRow).where(*never).returning(ModelRow.sha256))]
+        gone += session.scalars(delete(BacktestSetRow).where(*unused).returning(BacktestSetRow.sha256))
+        kept = {*session.scalars(select(ModelRow.sha256).where(ModelRow.tenant_id == tenant))}
+        kept |= {*session.scalars(select(BacktestSetRow.sha256).where(BacktestSetRow.tenant_id == tenant))}
+    # Rows first: an object that is left over is a few kilobytes, a row without its object is damage.
+    for sha256 in set(gone) - kept:
+        artefacts.delete(tenant, sha256)
+    return len(gone)
 
 
 def _figures(tenant: TenantId, row: ModelRow, values: Float64s) -> gate.Figures:

@@ -27,6 +27,11 @@ def load(tenant: TenantId, sha256: str) -> dict[str, NDArray[Any]]:
     return artefact.decode(objects().get(path_of(tenant, sha256)), sha256)
 
 
+def delete(tenant: TenantId, sha256: str) -> None:
+    """Remove an artefact that no row names any more."""
+    objects().delete(path_of(tenant, sha256))
+
+
 def path_of(tenant: TenantId, sha256: str) -> str:
     """Where an artefact lies in the object store."""
     return _PATH.format(tenant=tenant, sha256=sha256)

@@ -3,7 +3,7 @@ when one points at it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
@@ -84,24 +84,25 @@ def serving_table(
     families: Sequence[str],
     champions: Mapping[str, Model],
     newest: Mapping[str, Model],
+    goes_back: Collection[str],
     drift: Mapping[tuple[str, str], Drift],
     *,
     chosen: str,
     can_change: bool,
     zone: tzinfo,
 ) -> Component:
-    """A row for each family: the model in service, how it was judged, and how it holds."""
+    """A row for each family: the model in service, how it was judged, how it holds; `goes_back`: has one before it."""
     rows = []
     for family in families:
         model = champions.get(family)
         shown = model or newest[family]
         back = action(NOUN, "rollback", "Roll back", id=family, label=f"Put the model of {family} before this one back")
-        more = dcc.Link("Versions", href=f"/admin/models?family={family}", className="btn")
+        name = dcc.Link(family_word(family), href=f"/admin/models?family={family}", title="Show its versions")
         cells = [_live(drift.get((family, measure)), measure) for measure in Measure]
         coverage, against, stability, rate = cells
         rows.append(
             (
-                html.B(family_word(family), className="c-acc" if family == chosen else ""),
+                html.B(name) if family == chosen else name,
                 f"v{shown.version}",
                 _serving_state(model),
                 _ratio(_figure(shown, "against_naive")),
@@ -111,7 +112,7 @@ def serving_table(
                 stability,
                 rate,
                 _day(shown.trained_to, zone),
-                row_actions(more, *([back] if can_change and model else [])),
+                row_actions(*([back] if can_change and family in goes_back else [])),
             )
         )
     return table(SERVING, rows, label="Models in service")

@@ -23,6 +23,7 @@ from models.alerting import AlertRow
 from models.mlmodels import BacktestSetRow, ModelRow
 from models.session import close_database, open_database, tenant_session
 from tests.factories.cast import Cast, create_cast
+from tests.factories.mlmodels import registered
 from tests.factories.objects import folder_store
 from tests.factories.rhythms import HOUR_MS, rhythms, store_rhythms
 from tests.factories.servers import SECRET_KEY
@@ -146,6 +147,19 @@ def test_a_step_that_takes_its_worker_down_is_skipped(cast: Cast) -> None:
     training.work(cast.acme, run_id, now=NOW)
     step = newest(cast).steps[0]
     assert (step.state, step.note) == ("skipped", "did not end in 3 tries")
+
+
+def test_versions_that_never_served_go_after_their_term(cast: Cast) -> None:
+    old = NOW - timedelta(days=91)
+    registered(cast, 1, created_at=old, stage=Stage.ARCHIVED)
+    registered(cast, 2, created_at=old, stage=Stage.ARCHIVED, promoted_at=old)
+    registered(cast, 3, created_at=old, stage=Stage.CHAMPION, promoted_at=old)
+    registered(cast, 4, stage=Stage.ARCHIVED)
+    first = queries.models(cast.vera)[-1].sha256
+    assert training_steps.forget_old(cast.acme, NOW) == 1
+    assert [its.version for its in queries.models(cast.vera)] == [4, 3, 2]
+    paths = objects().paths(f"tenant={cast.acme}/models")
+    assert len(paths) == 3 and artefacts.path_of(cast.acme, first) not in paths
 
 
 def test_a_run_is_due_once_a_night_and_when_one_stopped(cast: Cast) -> None:
