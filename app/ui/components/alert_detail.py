@@ -121,7 +121,7 @@ def _verdict(mark: Mark | None) -> Component:
     buttons = [
         html.Button(
             words,
-            className="btn quiet" if mark is None or mark.verdict is not verdict else "btn primary",
+            className="btn" if mark is None or mark.verdict is not verdict else "btn primary",
             type="button",
             title=why,
             disabled=mark is not None and mark.verdict is verdict,
