@@ -13,6 +13,7 @@ from app.auth.current import current_viewer
 from app.auth.permissions import guarded
 from app.clock import utc_now
 from app.domain.alerting.state import State as AlertState
+from app.domain.forecast.families import Family
 from app.domain.inventory import DeviceFields, DeviceHealth
 from app.domain.tenancy import READ, WRITE, Viewer, may
 from app.domain.units import format_number, scale_for
@@ -26,7 +27,7 @@ from app.queries.devices import DeviceFilter, device_health
 from app.queries.interfaces import interfaces
 from app.ui import shell
 from app.ui.clientside import in_browser
-from app.ui.components import strip
+from app.ui.components import expected, strip
 from app.ui.components.chart import chart
 from app.ui.components.device_parts import device_head, device_tabs, ports_grid
 from app.ui.components.device_tables import alert_table, metric_list, neighbour_table, port_row
@@ -86,7 +87,11 @@ def show_cpu(name: str, search: str, _tick: Any, _refresh: int) -> Component:
     view = current_view(search)
     curves = device.processors(current_viewer(), name, view.window)
     label, why_not = f"Processor load of {name} in percent", "It tells of no processor."
-    return _percent_chart(curves, view, "device-cpu-chart", label, why_not, name=name, metrics=strip.PROCESSORS)
+    expr, wanted = expected.named(device.processor_exprs(name))
+    its = expected.of_lines(current_viewer(), expr, wanted, view, family=Family.CPU)
+    return _percent_chart(
+        curves, view, "device-cpu-chart", label, why_not, name=name, metrics=strip.PROCESSORS, its=its
+    )
 
 
 @shown_in_panel("Could not load memory")
@@ -96,7 +101,9 @@ def show_memory(name: str, search: str, _tick: Any, _refresh: int) -> Component:
     view = current_view(search)
     curves = device.memory(current_viewer(), name, view.window)
     label, why_not = f"Memory and storage of {name} in percent", "It tells of no memory."
-    return _percent_chart(curves, view, "device-memory-chart", label, why_not, name=name, metrics=strip.MEMORY)
+    expr, wanted = expected.grouped(device.memory_exprs(name), [(each.label, each.name) for each in curves.curves])
+    its = expected.of_lines(current_viewer(), expr, wanted, view, family=Family.MEMORY)
+    return _percent_chart(curves, view, "device-memory-chart", label, why_not, name=name, metrics=strip.MEMORY, its=its)
 
 
 @shown_in_panel("Could not load alerts")
@@ -274,11 +281,15 @@ def _traffic_chart(name: str, view: View, *, interface: str, id: str) -> Compone
     ]
     bands = _bands(viewer, name, view, interface)
     figure = lines(series, window=view.window, zone=view.zone, unit=scale.unit, bands=bands, legend=True)
+    expr, wanted = expected.named(device.traffic_exprs(name, interface))
+    its = expected.of_lines(viewer, expr, wanted, view, family=Family.TRAFFIC, factor=scale.factor)
+    expected.add_to(figure, its, view, unit=scale.unit)
     figure.update_yaxes(title={"text": scale.unit, "font": {"size": 11}})
     figure.update_layout(margin={"l": 56})
     strip.add_to(figure, strip.of_device(viewer, name, strip.TRAFFIC, view, interface=interface), view)
     subject = f"{name} {interface}".strip()
-    return chart(id, figure, label=f"Traffic of {subject}, at most {format_number(peak * scale.factor)} {scale.unit}")
+    label = f"Traffic of {subject}, at most {format_number(peak * scale.factor)} {scale.unit}"
+    return expected.under(its, chart(id, figure, label=label))
 
 
 def _port_rows(viewer: Viewer, name: str) -> list[dict[str, Any]]:
@@ -309,7 +320,15 @@ def _bands(viewer: Viewer, name: str, view: View, interface: str) -> list[Band]:
 
 
 def _percent_chart(
-    curves: Curves, view: View, id: str, label: str, why_not: str, *, name: str, metrics: str
+    curves: Curves,
+    view: View,
+    id: str,
+    label: str,
+    why_not: str,
+    *,
+    name: str,
+    metrics: str,
+    its: expected.Bands | None,
 ) -> Component:
     if not curves.curves:
         return nothing("No samples in this range", why_not, icon_name="cpu")
@@ -319,5 +338,6 @@ def _percent_chart(
     ]
     figure = lines(series, window=view.window, zone=view.zone, unit="%", legend=len(series) > 1)
     figure.update_yaxes(range=[0, 100])
+    expected.add_to(figure, its, view, unit="%")
     strip.add_to(figure, strip.of_device(current_viewer(), name, metrics, view), view)
-    return chart(id, figure, label=label)
+    return expected.under(its, chart(id, figure, label=label))

@@ -14,6 +14,7 @@ from dash.development.base_component import Component
 from app.auth.current import current_viewer
 from app.auth.permissions import guarded
 from app.clock import now_ms
+from app.domain.forecast.families import family_of
 from app.domain.labels import value_of
 from app.domain.tenancy import READ, may
 from app.domain.units import Scale, format_number, scale_for
@@ -23,7 +24,7 @@ from app.figures.timeseries import Band, Line, lines
 from app.queries import changed, explore
 from app.ui import shell
 from app.ui.clientside import in_browser
-from app.ui.components import strip
+from app.ui.components import expected, strip
 from app.ui.components.attributes import attrs
 from app.ui.components.changed_list import changed_list, scope_of
 from app.ui.components.chart import chart
@@ -56,11 +57,13 @@ def draw_chart(search: str, _tick: Any, _refresh: Any) -> tuple[Any, ...]:
     scale = scale_for(_largest(answer), answer.unit)
     coloured = len(answer.series) if len(answer.series) <= MOST_COLOURED else COLOURED_OF_MANY
     figure, most_points = _figure(answer, state, view, scale=scale, coloured=coloured)
+    bands = _expected(answer, state, view, factor=scale.factor, coloured=coloured)
+    expected.add_to(figure, bands, view, unit=scale.unit)
     words = _scope(answer, scale, coloured)
     sentence = f"{len(answer.series)} series of {answer.expr}; the strongest is {answer.series[0].name}"
     foot = _foot(answer, most_points)
     count = f"{answer.found:,} found" if answer.found > len(answer.series) else f"{answer.found}"
-    drawn = chart("explore-graph", figure, label=sentence)
+    drawn = expected.under(bands, chart("explore-graph", figure, label=sentence))
     return drawn, words, _series_table(answer, scale, coloured), count, foot, problems, title
 
 
@@ -192,6 +195,16 @@ def _compared(answer: explore.Answer, state: ExploreState, view: View, scale: Sc
             ts_ms, reduced = min_max(answer.ts_ms, values[: len(answer.ts_ms)] * scale.factor, buckets=BUCKETS)
             found.append(Line(name, ts_ms, reduced, faded(colour, 0.75), 1.2, dash="dot"))
     return found
+
+
+def _expected(
+    answer: explore.Answer, state: ExploreState, view: View, *, factor: float, coloured: int
+) -> expected.Bands | None:
+    """The bands of the lines in colour."""
+    wanted = [expected.Wanted(its.name, at, its.labels) for at, its in enumerate(answer.series[:coloured])]
+    expr = explore.hourly_expression(state.question, answer.step_ms)
+    family = family_of(state.question.expr or state.question.metric)
+    return expected.of_lines(current_viewer(), expr, wanted, view, family=family, factor=factor)
 
 
 def _bands(answer: explore.Answer, view: View, coloured: int) -> list[Band]:

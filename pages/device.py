@@ -52,7 +52,7 @@ def layout(device: str, **_url: str) -> Component:
             html.Section(loading(), id=HEAD, className="panel device-head", **attrs({"aria-label": "Device"})),
             html.Div(id=TABS, className="tabs", role="tablist", **attrs({"aria-label": "Sections of the device"})),
             html.Div(id=BODY, className="device-body"),
-            hints(("1 2 3 4 5", "tab"), ("J K", "move"), ("[ ]", "shift range"), ("T", "range")),
+            hints(("1 2 3 4 5", "tab"), ("J K", "move"), ("[ ]", "shift range"), ("T", "range"), ("B", "forecast")),
         ],
         className="page device",
         **attrs({"data-tick-ms": "15000"}),

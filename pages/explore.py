@@ -46,7 +46,10 @@ def layout(search: str = "", **_url: str) -> Component:
     has_expr = bool(state.question.expr)
     return html.Div(
         [
-            html.Div([*_picks(state, query), _actions(has_expr)], className="toolbar explore-bar"),
+            html.Div(
+                [*_picks(state, query), _actions(has_expr, has_bands=query.get("b") == "1")],
+                className="toolbar explore-bar",
+            ),
             _expression(state, is_open=has_expr),
             html.Div(id=PROBLEMS),
             html.Div(
@@ -64,6 +67,7 @@ def layout(search: str = "", **_url: str) -> Component:
                 ("L", "series table"),
                 ("C", "compare"),
                 ("Y", "scale"),
+                ("B", "forecast"),
                 ("W", "what changed"),
                 ("?", "all shortcuts"),
                 right=html.Span(id=FOOT),
@@ -157,7 +161,7 @@ def _filters(values: list[str]) -> Component:
     return html.Div([html.Span("where", className="name", **attrs({"aria-hidden": "true"})), control], className="pick")
 
 
-def _actions(has_expr: bool) -> Component:
+def _actions(has_expr: bool, *, has_bands: bool) -> Component:
     return html.Div(
         [
             html.Button(
@@ -173,6 +177,13 @@ def _actions(has_expr: bool) -> Component:
                 type="button",
                 title="Which series were unusual in this range",
                 **attrs({"data-action": "explore-changed"}),
+            ),
+            html.Button(
+                [icon("trending-up"), html.Span("Forecast", className="wide-only")],
+                className="btn",
+                type="button",
+                title="What the lines were expected to be and will be (B)",
+                **attrs({"data-action": "bands", "aria-pressed": "true" if has_bands else "false"}),
             ),
             html.Button(
                 [icon("link"), html.Span("Copy link", className="wide-only")],

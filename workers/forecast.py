@@ -21,7 +21,7 @@ from workers.one_at_a_time import turn
 
 log = logging.getLogger(__name__)
 
-# Detection waits on the same queue: a run is cut into pieces.
+# Others wait on the same queue: a run is cut into pieces.
 BUDGET_S: Final = 20.0
 
 # The models of the run that each tenant is in, and those of its last run.

@@ -19,14 +19,16 @@ from app.queries import metrics
 POINTS: Final = 400
 # The history of a new installation comes in steps of 5 minutes: a rate needs two of them.
 SHORTEST_RATE_MS: Final = 900_000
+HOURLY_RATE: Final = "900s"
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One named line. `values` (t,) float64, NaN = gap."""
+    """One named line. `values` (t,) float64, NaN = gap; `label`: the label that names it, if one does."""
 
     name: str
     values: Float64s
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,29 +50,44 @@ class PortRates:
 
 def traffic(viewer: Viewer, device: str, window: Window, *, interface: str = "") -> Curves:
     """Bit/s in and out, of one interface or of all together."""
-    rate = rate_range(window)
-    chosen = _selector(device, interface)
-    received = f"sum(rate(ifHCInOctets{chosen}[{rate}]) * 8 or rate(network_receive_bytes_total{chosen}[{rate}]) * 8)"
-    sent = f"sum(rate(ifHCOutOctets{chosen}[{rate}]) * 8 or rate(network_transmit_bytes_total{chosen}[{rate}]) * 8)"
-    return _together(viewer, {"In": received, "Out": sent}, window)
+    return _together(viewer, traffic_exprs(device, interface, rate_range(window)), window)
+
+
+def traffic_exprs(device: str, interface: str = "", rate: str = HOURLY_RATE) -> Mapping[str, str]:
+    """The lines of traffic() by name, as PromQL."""
+    chosen = f"{_selector(device, interface)}[{rate}]"
+    return {
+        "In": f"sum(rate(ifHCInOctets{chosen}) * 8 or rate(network_receive_bytes_total{chosen}) * 8)",
+        "Out": f"sum(rate(ifHCOutOctets{chosen}) * 8 or rate(network_transmit_bytes_total{chosen}) * 8)",
+    }
 
 
 def processors(viewer: Viewer, device: str, window: Window) -> Curves:
     """Utilisation of the processors in %, the mean first where there are several."""
+    return _together(viewer, processor_exprs(device), window)
+
+
+def processor_exprs(device: str) -> Mapping[str, str]:
+    """The lines of processors() by name, as PromQL."""
     chosen = _selector(device)
-    return _together(
-        viewer,
-        {"Mean": f"avg(cpu_utilisation_ratio{chosen}) * 100", "Busiest": f"max(cpu_utilisation_ratio{chosen}) * 100"},
-        window,
-    )
+    return {"Mean": f"avg(cpu_utilisation_ratio{chosen}) * 100", "Busiest": f"max(cpu_utilisation_ratio{chosen}) * 100"}
 
 
 def memory(viewer: Viewer, device: str, window: Window) -> Curves:
     """Use of memory and storage in % of their size, each pool one line."""
-    chosen = _selector(device)
-    pools = _named(viewer, f"memory_used_bytes{chosen} / memory_size_bytes{chosen} * 100", window, "pool")
-    stores = _named(viewer, f"storage_used_bytes{chosen} / (storage_size_bytes{chosen} > 0) * 100", window, "storage")
+    exprs = memory_exprs(device)
+    pools = _named(viewer, exprs["pool"], window, "pool")
+    stores = _named(viewer, exprs["storage"], window, "storage")
     return Curves(pools.ts_ms, (*pools.curves, *stores.curves))
+
+
+def memory_exprs(device: str) -> Mapping[str, str]:
+    """What memory() asks, by the label that names each line, as PromQL."""
+    chosen = _selector(device)
+    return {
+        "pool": f"memory_used_bytes{chosen} / memory_size_bytes{chosen} * 100",
+        "storage": f"storage_used_bytes{chosen} / (storage_size_bytes{chosen} > 0) * 100",
+    }
 
 
 def availability(viewer: Viewer, device: str, window: Window) -> float | None:
@@ -141,7 +158,9 @@ def _together(viewer: Viewer, exprs: Mapping[str, str], window: Window) -> Curve
 def _named(viewer: Viewer, expr: str, window: Window, label: str) -> Curves:
     answer = _range(viewer, expr, window)
     names = [value_of(labels, label) for labels in answer.labels]
-    return Curves(answer.ts_ms, tuple(Curve(name, values) for name, values in zip(names, _filled(answer), strict=True)))
+    return Curves(
+        answer.ts_ms, tuple(Curve(name, its, label) for name, its in zip(names, _filled(answer), strict=True))
+    )
 
 
 def _range(viewer: Viewer, expr: str, window: Window) -> Matrix:

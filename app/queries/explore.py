@@ -33,6 +33,8 @@ FUNCTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "changes": ("changes", "changes({s}[{r}])"),
     "deriv": ("slope", "deriv({s}[{r}])"),
 }
+# A value as it was at most ten minutes ago: rollups answer that, and in a plain selector they do not.
+LAST: Final = "last_over_time({s}[600s])"
 AGGREGATIONS: Final = ("sum", "avg", "max", "min", "count")
 # At this many points a series is drawn; more are asked for and reduced when there are few series.
 FINE_POINTS: Final = 2_000
@@ -132,14 +134,16 @@ def expression(question: Question, window: Window, step_ms: int, *, least_ms: in
     if question.expr:
         return question.expr, ""
     over_ms = max(least_ms, 4 * step_ms) if window.length_ms <= 6 * 3_600_000 else max(SELDOM_MS, 2 * step_ms)
-    selector = question.metric + _braces(question.matchers)
-    expr = FUNCTIONS[question.function][1].format(s=selector, r=f"{over_ms // 1000}s")
-    unit = unit_of(question.metric, question.function)
-    if unit == "bps" and question.metric != "ifSpeed":
-        expr = f"{expr} * 8"
-    if question.by:
-        expr = f"{question.aggregation} by ({', '.join(question.by)}) ({expr})"
-    return expr, "" if question.aggregation == "count" and question.by else unit
+    return _written(question, FUNCTIONS[question.function][1], over_ms)
+
+
+def hourly_expression(question: Question, step_ms: int) -> str:
+    """The PromQL of a question for full hours of weeks: as a chart with this step has it, over whole rollups."""
+    if question.expr:
+        return question.expr
+    over_ms = -(-max(SELDOM_MS, 2 * step_ms) // SELDOM_MS) * SELDOM_MS
+    form = LAST if question.function == "value" else FUNCTIONS[question.function][1]
+    return _written(question, form, over_ms)[0]
 
 
 def unit_of(metric: str, function: str) -> str:
@@ -222,6 +226,18 @@ def names_of(series: Sequence[Labels]) -> list[str]:
     return [
         " ".join(filter(None, (value_of(labels, name) for name in wanted))) or _full_name(labels) for labels in series
     ]
+
+
+def _written(question: Question, form: str, over_ms: int) -> tuple[str, str]:
+    """The PromQL of a picked metric, and the unit of its values."""
+    selector = question.metric + _braces(question.matchers)
+    expr = form.format(s=selector, r=f"{over_ms // 1000}s")
+    unit = unit_of(question.metric, question.function)
+    if unit == "bps" and question.metric != "ifSpeed":
+        expr = f"{expr} * 8"
+    if question.by:
+        expr = f"{question.aggregation} by ({', '.join(question.by)}) ({expr})"
+    return expr, "" if question.aggregation == "count" and question.by else unit
 
 
 def _asked(viewer: Viewer, expr: str, window: Window, step_ms: int) -> Matrix:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
+from redis import Redis
 
+from app.actions import bands, inference
 from app.clock import now_ms
 from app.domain.anomaly.base import View as SeriesView
 from app.domain.labels import METRIC, Matcher, MatchOp
 from app.domain.tenancy import Viewer
+from app.queries.explore import chart_series, hourly_expression
 from app.tsdb.found_anomalies import Point
 from app.tsdb.selection import select_series
+from app.ui.components import expected
+from app.ui.explore_state import ExploreState
+from app.ui.urlstate import view_of
 from callbacks import explore
 from models.session import tenant_connection
 from tests.browser.seed import seed
@@ -111,3 +118,32 @@ def test_the_ribbon_stands_above_the_chart(network: Cast) -> None:
     assert figure.layout.yaxis.domain[1] < figure.layout.yaxis2.domain[0]
     figure = drawn(network.vera, "?metric=snmp_up&t=1h&w=1~2")[0].children.figure
     assert not [trace for trace in figure.data if trace.meta == "ribbon"]
+
+
+def test_bands_that_are_not_known_yet_are_announced_and_the_chart_is_drawn(network: Cast, valkey: Redis) -> None:
+    assert "forecast" not in words(drawn(network.vera, "?metric=snmp_up&t=1h")[0])
+    valkey.set(inference.OPEN.format(tenant=network.acme), inference.MOST_OPEN)
+    shown = drawn(network.vera, "?metric=snmp_up&t=1h&b=1")[0]
+    assert "the forecast is being computed" in words(shown)
+    assert not [trace for trace in shown.children[0].children.figure.data if trace.meta == "band"]
+
+
+def test_bands_lie_behind_the_lines_and_go_beyond_the_range(network: Cast, valkey: Redis) -> None:
+    """What a worker answered for the two lines that are shown: one has too little past."""
+    search = "?metric=snmp_up&t=24h&top=2"
+    viewer, view = network.vera, view_of(f"{search}&b=1", now_ms=now_ms())
+    state = ExploreState.parse(view.query)
+    answer = chart_series(viewer, state.question, view.window, top=2)
+    lines = [expected.Wanted(its.name, at, its.labels) for at, its in enumerate(answer.series)]
+    expr = hourly_expression(state.question, answer.step_ms)
+    question = expected.question_of(expr, lines, view, family="other")
+    ahead = [question.end_ms + 3_600_000 * (k + 1) for k in range(48)]
+    parts = {"mean": [1.0] * 48, "lo80": [0.9] * 48, "hi80": [1.1] * 48, "lo95": [0.8] * 48, "hi95": [1.2] * 48}
+    known = {"labels": dict(lines[0].labels), "from_ts": question.end_ms, "ts": ahead, **parts}
+    lacking = {"labels": dict(lines[1].labels), "lacking_h": 30}
+    bands.keep(network.acme, msgspec.json.encode(question), msgspec.json.encode({"series": [known, lacking]}))
+    shown = drawn(viewer, f"{search}&b=1")[0]
+    figure = shown.children[0].children.figure
+    assert len([trace for trace in figure.data if trace.meta == "band"]) == 3
+    assert figure.layout.xaxis.range[1] > view.window.end_ms + 11 * 3_600_000
+    assert "of 1, 30 more hours of history needed" in words(shown)

@@ -14,7 +14,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor  # type: ignore[impor
 from app.domain.forecast import backtest, boosting
 from app.domain.forecast.base import Forecast, filled
 from app.domain.forecast.boosting import GlobalModel
-from app.domain.forecast.challengers import CHALLENGERS
+from app.domain.forecast.challengers import challengers
 from app.domain.forecast.features import features
 from app.domain.forecast.registry import FORECASTERS
 from app.domain.samples import Float64s
@@ -35,14 +35,14 @@ def model() -> GlobalModel:
     return GlobalModel.fit(series(), horizon=HORIZON, season=SEASON, origins=4)
 
 
-@pytest.fixture(params=[*FORECASTERS, *CHALLENGERS, boosting.NAME])
+@pytest.fixture(params=[*FORECASTERS, *challengers(), boosting.NAME])
 def predict(request: pytest.FixtureRequest) -> Iterator[Predict]:
     name = request.param
     if name == boosting.NAME:
         its: GlobalModel = request.getfixturevalue("model")
         yield lambda past: its.predict_batch(past, HORIZON)
     else:
-        each = {**FORECASTERS, **CHALLENGERS}[name]
+        each = {**FORECASTERS, **challengers()}[name]
         yield lambda past: each.fit_predict(past, horizon=HORIZON, season=SEASON)
 
 

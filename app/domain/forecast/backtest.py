@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from app.domain.forecast import boosting, conformal
-from app.domain.forecast.base import Forecast, filled
+from app.domain.forecast.base import Forecast, Forecaster, filled
 from app.domain.forecast.boosting import GlobalModel
 from app.domain.forecast.errors_of_fit import TINY, scale_of
 from app.domain.forecast.registry import FORECASTERS, NAIVE
@@ -22,6 +22,7 @@ FEWEST_SEASONS: Final = 3
 CLEARLY: Final = 0.85
 MIXED: Final = "weighted"
 Predict = Callable[[Float64s], Float64s]
+NONE: Final[Mapping[str, Forecaster]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,13 @@ def errors_at_origins(predict: Predict, history: Float64s, *, horizon: int, orig
 
 
 def choose(
-    history: Float64s, *, horizon: int, season: int, held_model: GlobalModel | None = None, origins: int = ORIGINS
+    history: Float64s,
+    *,
+    horizon: int,
+    season: int,
+    held_model: GlobalModel | None = None,
+    origins: int = ORIGINS,
+    more: Mapping[str, Forecaster] = NONE,
 ) -> Choice:
     """Weigh the forecasters on past origins of each series of (n, t).
 
@@ -63,7 +70,7 @@ def choose(
     hop = horizon if held_model is None else max(horizon // 2, 1)
     errors = {
         name: errors_at_origins(predict, history, horizon=horizon, origins=origins, hop=hop)
-        for name, predict in _predictors(horizon, season, held_model).items()
+        for name, predict in _predictors(horizon, season, held_model, more).items()
     }
     names = tuple(errors)
     losses = np.stack([_loss(each) for each in errors.values()])
@@ -73,11 +80,14 @@ def choose(
     return Choice(names=names, weights=weights, errors=(np.where(used > 0, stacked, 0.0) * used).sum(axis=0))
 
 
-def forecast(history: Float64s, *, horizon: int, season: int) -> tuple[Forecast, list[str]]:
+def forecast(
+    history: Float64s, *, horizon: int, season: int, more: Mapping[str, Forecaster] = NONE
+) -> tuple[Forecast, list[str]]:
     """The next `horizon` values of each series of (n, t) with ranges, and the name of each series' forecaster.
 
     Many series with enough past train a global model of their own: first without the last origins, to judge it and to
-    measure its errors, then with all. Few or short ones have local forecasters alone.
+    measure its errors, then with all. Few or short ones have local forecasters alone. `more` take part
+    besides those of the registry.
     """
     history = filled(history, season)
     known = (~np.isnan(history)).sum(axis=1)
@@ -85,18 +95,26 @@ def forecast(history: Float64s, *, horizon: int, season: int) -> tuple[Forecast,
     long = known >= FEWEST_SEASONS * season + hold_back + horizon
     if season > 1 and long.sum() >= FEWEST_SERIES:
         held = GlobalModel.fit(history, horizon=horizon, season=season, hold_back=hold_back)
-        choice = choose(history, horizon=horizon, season=season, held_model=held, origins=HELD_ORIGINS)
+        choice = choose(history, horizon=horizon, season=season, held_model=held, origins=HELD_ORIGINS, more=more)
         model = GlobalModel.fit(history, horizon=horizon, season=season)
     else:
-        choice, model = choose(history, horizon=horizon, season=season), None
-    mean = mixture(history, choice.weights, horizon=horizon, season=season, model=model)
+        choice, model = choose(history, horizon=horizon, season=season, more=more), None
+    mean = mixture(history, choice.weights, horizon=horizon, season=season, model=model, more=more)
     return ranged(history, mean, choice.errors, season=season), [choice.model_of(i) for i in range(len(history))]
 
 
-def mixture(history: Float64s, weights: Float64s, *, horizon: int, season: int, model: GlobalModel | None) -> Float64s:
+def mixture(
+    history: Float64s,
+    weights: Float64s,
+    *,
+    horizon: int,
+    season: int,
+    model: GlobalModel | None,
+    more: Mapping[str, Forecaster] = NONE,
+) -> Float64s:
     """The weighted mean of the forecasters, (n, h); the last value where none can speak."""
     total, used = np.zeros((len(history), horizon)), np.zeros((len(history), horizon))
-    for at, predict in enumerate(_predictors(horizon, season, model).values()):
+    for at, predict in enumerate(_predictors(horizon, season, model, more).values()):
         wanted = weights[:, at] > 0
         if wanted.any():
             values = predict(history[wanted])
@@ -121,11 +139,13 @@ def widths_of(history: Float64s, errors: Float64s, *, season: int) -> Float64s:
     return widths
 
 
-def _predictors(horizon: int, season: int, model: GlobalModel | None) -> Mapping[str, Predict]:
+def _predictors(
+    horizon: int, season: int, model: GlobalModel | None, more: Mapping[str, Forecaster]
+) -> Mapping[str, Predict]:
     """Each forecaster as a function of the history alone; the global one first, when there is one."""
     local = {
         name: lambda past, each=each: each.fit_predict(past, horizon=horizon, season=season)
-        for name, each in FORECASTERS.items()
+        for name, each in {**FORECASTERS, **more}.items()
     }
     return local if model is None else {boosting.NAME: lambda past: model.predict_batch(past, horizon), **local}
 

@@ -5,10 +5,12 @@ Imports heavy libraries: workers and the command line load this, the web does no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
 
 from app.domain.forecast.arima import AutoArima
 from app.domain.forecast.base import Forecaster
 
-CHALLENGERS: Final[Mapping[str, Forecaster]] = {each.name: each for each in (AutoArima(),)}
+
+def challengers(may_go_on: Callable[[], bool] = lambda: True) -> Mapping[str, Forecaster]:
+    """The forecasters by name; each asks `may_go_on` before a series, and leaves the rest out once it says no."""
+    return {each.name: each for each in (AutoArima(may_go_on),)}

@@ -61,3 +61,13 @@ def test_what_is_wrong_is_said(
     file = save(tmp_path / "bad.csv", [row])
     assert main(["forecast", str(file), "--horizon", "2", *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_auto_arima_takes_part_when_it_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Days that grow: nothing that repeats the past can follow."""
+    rows = [("a", (START + timedelta(days=i)).date().isoformat(), str(100 + 5 * i + i % 7)) for i in range(42)]
+    file = save(tmp_path / "days.csv", rows)
+    assert main(["forecast", str(file), "--horizon", "3", "--arima"]) == 0
+    found = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert {row["model"] for row in found} == {"auto_arima"}
+    assert [float(row["mean"]) for row in found] == pytest.approx([100 + 5 * i + i % 7 for i in (42, 43, 44)], rel=0.01)
