@@ -1,7 +1,8 @@
 """How far the values of features have moved from those of training: the population stability index.
 
 Source: Siddiqi, Credit Risk Scorecards, 2006: sum over bins of (now - then) * ln(now / then); 0.1 is a small move,
-0.25 a large one. Of what chance alone makes of few series the expectation, (bins - 1) * (1/n + 1/m), is taken off.
+0.25 a large one. Of what chance alone makes of few series the expectation, (bins - 1) * (1/n + 1/m), is taken off;
+n and m are days of series.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def reference_of(history: Float64s, *, season: int) -> Reference:
 def index_of(reference: Reference, history: Float64s, *, season: int) -> dict[str, float]:
     """The index of each feature of the last week of (n, t) against the reference, 0 and above."""
     rows = _rows(history, season)
-    chance = (BINS - 1) * (1 / max(reference.series, 1) + 1 / max(len(history), 1))
+    # The days of a series count as independent, its hours do not.
+    chance = (BINS - 1) / ORIGINS * (1 / max(reference.series, 1) + 1 / max(len(history), 1))
     found = {}
     for at, name in enumerate(NAMES):
         if name in reference.edges:
