@@ -62,7 +62,7 @@ MAGNITUDES: Final = {
     (Kind.LEVEL_SHIFT, "memory"): (0.15, 0.25),
     (Kind.DROPOUT, ""): (0.01, 0.06),
 }
-SHAPE_STEP_MS: Final = 1_800_000
+SHAPE_STEP_MS: Final = 3_600_000
 SLOT_MS: Final = 210_000
 SLOT_CHANCE: Final = 0.8
 MOST_AT_ONCE: Final = 3

@@ -77,7 +77,7 @@ class Timeline:
             for device in traffic.network.devices
         }
         self.incidents: list[Incident] = []
-        self.states: list[State] = []
+        self._keep([])
         self.boot_counts: dict[tuple[str, int], Counts] = {}
         self._impacts: dict[object, Mapping[str, Floats]] = {}
         self.replace(incidents)
@@ -94,22 +94,28 @@ class Timeline:
             active = tuple(incident for incident in open_ones if incident.is_active(start_ms))
             if active:
                 states.append(self._state(start_ms, end_ms, active))
+        self._keep(states)
+
+    def _keep(self, states: list[State]) -> None:
         self.states = states
+        none = np.zeros((0, self.traffic.network.flow_count), dtype=bool)
+        # (states, flows): asked of at every poll.
+        self._wholes: dict[int, tuple[Floats, Floats, Floats]] = {}
+        self._touched = np.stack([state.flows for state in states]) if states else none
 
     def settle(self, until_ms: int) -> None:
         """Fold what is over before `until_ms` into sums, so that a long life costs no more than a short one."""
         for device in self.traffic.network.devices:
             self.counts_at_boot(device, until_ms)
         done = [state for state in self.states if state.end_ms <= until_ms]
-        every = np.arange(self.traffic.network.flow_count)
-        for state in done:
-            end = np.array([state.end_ms])
-            lost, errors, discards = self._of_state(state, end, every)
-            self.lost += lost[0]
-            self.errors += errors[0]
-            self.discards += discards[0]
+        for number, state in enumerate(done):
+            octets, errors, discards = self._whole(number)
+            self.lost[state.flows] += octets[0]
+            self.errors[state.flows] += errors[0]
+            self.discards[state.flows] += discards[0]
             self.settled_ms = state.end_ms
-        self.states = self.states[len(done) :]
+        if done:
+            self._keep(self.states[len(done) :])
 
     def state_at(self, at_ms: int) -> State:
         """The state of the network at a moment."""
@@ -135,12 +141,18 @@ class Timeline:
         octets = self.traffic.octets(self.traffic.seconds(ts_ms), flows) + self.lost[flows]
         errors = np.broadcast_to(self.errors[flows], octets.shape).copy()
         discards = np.broadcast_to(self.discards[flows], octets.shape).copy()
-        for state in self.states:
-            if state.flows[flows].any() and ts_ms[-1] > state.start_ms:
-                parts = self._of_state(state, ts_ms, flows)
-                octets += parts[0]
-                errors += parts[1]
-                discards += parts[2]
+        for number in np.flatnonzero(self._touched[:, flows].any(axis=1)).tolist():
+            state = self.states[number]
+            if ts_ms[-1] > state.start_ms:
+                columns = np.flatnonzero(state.flows[flows])
+                if ts_ms[0] >= state.end_ms:
+                    places = np.searchsorted(np.flatnonzero(state.flows), flows[columns])
+                    parts = tuple(part[:, places] for part in self._whole(number))
+                else:
+                    parts = self._of_state(state, ts_ms, flows[columns])
+                octets[:, columns] += parts[0]
+                errors[:, columns] += parts[1]
+                discards[:, columns] += parts[2]
         return Counts(octets, octets / self.traffic.packet_octets[flows], errors, discards)
 
     def rates(self, at_ms: int, flows: Flows) -> Floats:
@@ -150,6 +162,13 @@ class Timeline:
         if len(state.flows):
             rates = state.factor[flows] * rates + state.extra[flows]
         return np.asarray(rates)
+
+    def _whole(self, number: int) -> tuple[Floats, Floats, Floats]:
+        """What a state that is over has added; (1, flows that it touches)."""
+        if number not in self._wholes:
+            state = self.states[number]
+            self._wholes[number] = self._of_state(state, np.array([state.end_ms]), np.flatnonzero(state.flows))
+        return self._wholes[number]
 
     def _of_state(self, state: State, ts_ms: NDArray[np.int64], flows: Flows) -> tuple[Floats, Floats, Floats]:
         """What a state adds to octets, errors and discards until each time; zero before it, constant after it."""

@@ -73,11 +73,13 @@ class Traffic:
         self.router = Router(network, demands_of(network))
         self.rhythm = Rhythm(self.router.kinds)
         self.weights = self.router.weights()
+        self.ramps = _ramps_of(network, self.router)
+        # (flows, ramps): which grow with which.
+        self._carries = self.weights[:, [ramp.column for ramp in self.ramps]] != 0
         self.mean = self._mean(self.weights)
         self._means: dict[Breakage, Floats] = {WHOLE: self.mean}
         self.speed = flow_speeds(network) / 8
         self.epoch_s = (epoch_ms - self.origin_ms) / 1000.0
-        self.ramps = _ramps_of(network, self.router)
         seed, count = network.seed, network.flow_count
         self.packet_octets = np.array([between(380, 1150, seed, flow, "packet") for flow in range(count)])
         self.peaks = np.asarray(self.weights[:, : len(self.router.kinds)] @ self.rhythm.cells.max(axis=0))
@@ -159,7 +161,7 @@ class Traffic:
 
     def _ramps(self, flows: Flows) -> list[_Growth]:
         """Those that any of these flows carries."""
-        return [ramp for ramp in self.ramps if self.weights[flows, ramp.column].any()]
+        return [self.ramps[number] for number in np.flatnonzero(self._carries[flows].any(axis=0)).tolist()]
 
     def _knot(self, cell: Floats, octave: int, flows: Flows) -> Floats:
         """Noise at the knots of an octave, scaled by the level there. Its slope is the noise of the rate.
