@@ -12,9 +12,10 @@ import msgspec
 
 from app import jobs
 from app.actions import inference
+from app.auth.permissions import require
 from app.domain.forecast.outlook import HOUR_MS, Predicted, PredictQuestion
-from app.domain.tenancy import TenantId, Viewer
-from app.errors import InvalidInput, Overloaded, Unavailable
+from app.domain.tenancy import READ, TenantId, Viewer
+from app.errors import InvalidInput
 from app.valkey import valkey
 
 NOUN: Final = "metrics"
@@ -30,14 +31,12 @@ SETTLE_MS: Final = 300_000
 
 def bands(viewer: Viewer, wanted: PredictQuestion) -> list[Predicted] | None:
     """What is asked; None when it is not known yet. Raises InvalidInput when it cannot be computed."""
+    require(viewer, READ, NOUN)
     asked = msgspec.json.encode(wanted)
     found = valkey().get(_name(viewer.tenant, asked))
     if not isinstance(found, bytes):
-        try:
-            found = inference.ask(viewer, NOUN, jobs.PREDICT, asked, wait_s=WAIT_S)
-        except (Unavailable, Overloaded):
-            return None
-    return decoded(found)
+        found = inference.ask_ahead(viewer, NOUN, jobs.PREDICT, asked, name=digest(asked), wait_s=WAIT_S)
+    return None if found is None else decoded(found)
 
 
 def decoded(answer: bytes) -> list[Predicted]:
@@ -54,10 +53,15 @@ def keep(tenant: TenantId, asked: bytes, answer: bytes) -> None:
     valkey().set(_name(tenant, asked), answer, ex=FAULT_KEPT_S if is_fault else KEPT_S)
 
 
+def digest(asked: bytes) -> str:
+    """What a question is called, the same for who asks the same."""
+    return sha256(asked).hexdigest()[:32]
+
+
 def last_hour(now_ms: int) -> int:
     """The newest full hour that is settled: what a forecast goes on from."""
     return (now_ms - SETTLE_MS) // HOUR_MS * HOUR_MS
 
 
 def _name(tenant: TenantId, asked: bytes) -> str:
-    return KEPT.format(tenant=tenant, name=sha256(asked).hexdigest()[:32])
+    return KEPT.format(tenant=tenant, name=digest(asked))

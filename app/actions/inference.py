@@ -21,10 +21,12 @@ from app.valkey import valkey
 ASKED: Final = "ml:asked:{tenant}:{question}"
 ANSWERED: Final = "ml:answered:{tenant}:{question}"
 OPEN: Final = "ml:open:{tenant}"
+AHEAD: Final = "ml:ahead:{tenant}"
 KEPT_S: Final = 60
 # Below the time limit of our connections to Valkey.
 WAIT_S: Final = 8
 MOST_OPEN: Final = 2
+MOST_AHEAD: Final = 30
 RETRY_AFTER_S: Final = 5
 
 
@@ -56,6 +58,26 @@ def together(viewer: Viewer, anomaly_id: int) -> Together:
     """How the readings of an anomaly's device were together. Raises NotFound, Unavailable, Overloaded."""
     asked = str(anomaly(viewer, anomaly_id).id).encode()
     return msgspec.json.decode(ask(viewer, NOUN, jobs.TOGETHER, asked), type=Together)
+
+
+def ask_ahead(viewer: Viewer, noun: str, job: jobs.Job, question: bytes, *, name: str, wait_s: int) -> bytes | None:
+    """Have `job` answer a question that others ask by the same name, too; None when it is not answered in time.
+
+    It is answered all the same, for who asks again: the job keeps what it finds. Of one tenant so many questions are
+    taken in a minute; further ones are not answered.
+    """
+    require(viewer, READ, noun)
+    names: dict[str, int | str] = {"tenant": viewer.tenant, "question": name}
+    count = AHEAD.format(tenant=viewer.tenant)
+    if valkey().set(ASKED.format(**names), question, ex=KEPT_S, nx=True):
+        if valkey().incr(count) > MOST_AHEAD:
+            valkey().delete(ASKED.format(**names))
+            return None
+        valkey().expire(count, KEPT_S, nx=True)
+        jobs.enqueue(job, **names)
+    found = valkey().blpop([ANSWERED.format(**names)], timeout=wait_s)
+    answer = found[1] if isinstance(found, list | tuple) else None
+    return answer if isinstance(answer, bytes) else None
 
 
 def question_of(tenant: TenantId, question: str) -> bytes | None:

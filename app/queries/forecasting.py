@@ -6,9 +6,11 @@ Imports the trees: for ml workers. Stored series go by the hour, as the runs of 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
+from app.clock import monotonic_s
 from app.domain.forecast import conformal
 from app.domain.forecast import hourly as foretelling
 from app.domain.forecast.backtest import forecast as forecast_of_its_own
@@ -31,12 +33,14 @@ from app.domain.samples import Float64s, Int64s, is_absent
 from app.domain.tenancy import TenantId
 from app.errors import InvalidInput
 from app.promql.engine import query_range
+from app.promql.limits import Limits
 from app.promql.parse import parse_selector
 from app.tsdb import hourly
 from app.tsdb.reader import Reader
 from app.tsdb.selection import select_series
 from models.session import tenant_connection
 
+MOST_SECONDS: Final = 20.0
 ModelOf = Callable[[Family], GlobalModel | None]
 
 
@@ -133,7 +137,15 @@ def _stored(tenant: TenantId, wanted: PredictQuestion) -> tuple[list[Labels], Fl
 def _asked(tenant: TenantId, wanted: PredictQuestion) -> tuple[list[Labels], Float64s]:
     """An expression at each full hour."""
     start_ms = wanted.end_ms - (HISTORY_H - 1) * HOUR_MS
-    matrix = query_range(Reader(tenant), wanted.expr, start_ms=start_ms, end_ms=wanted.end_ms, step_ms=HOUR_MS)
+    late_s = monotonic_s() + MOST_SECONDS
+    matrix = query_range(
+        Reader(tenant),
+        wanted.expr,
+        start_ms=start_ms,
+        end_ms=wanted.end_ms,
+        step_ms=HOUR_MS,
+        limits=Limits(expired=lambda: monotonic_s() > late_s),
+    )
     only = {tuple(sorted(each.items())) for each in wanted.only}
     rows = [i for i, each in enumerate(matrix.labels) if not only or tuple(sorted(each)) in only]
     if len(rows) > MOST_SERIES:

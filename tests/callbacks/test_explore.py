@@ -122,7 +122,7 @@ def test_the_ribbon_stands_above_the_chart(network: Cast) -> None:
 
 def test_bands_that_are_not_known_yet_are_announced_and_the_chart_is_drawn(network: Cast, valkey: Redis) -> None:
     assert "forecast" not in words(drawn(network.vera, "?metric=snmp_up&t=1h")[0])
-    valkey.set(inference.OPEN.format(tenant=network.acme), inference.MOST_OPEN)
+    valkey.set(inference.AHEAD.format(tenant=network.acme), inference.MOST_AHEAD)
     shown = drawn(network.vera, "?metric=snmp_up&t=1h&b=1")[0]
     assert "the forecast is being computed" in words(shown)
     assert not [trace for trace in shown.children[0].children.figure.data if trace.meta == "band"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from redis import Redis
 
-from app.actions import inference
+from app.actions import bands, inference
 from app.actions.forecasts import SETTLE_MS
 from app.domain.forecast.outlook import HOUR_MS, PredictQuestion
 from tests.app.actions.test_forecasts import fill, stored
@@ -48,3 +48,16 @@ def test_a_fault_is_told_to_who_waits_and_to_nobody_who_has_gone(
     forecast.predict(**names)
     answer = valkey.lpop(inference.ANSWERED.format(**names))
     assert isinstance(answer, bytes) and "error" in msgspec.json.decode(answer)
+
+
+def test_a_chart_that_does_not_wait_finds_the_answer_the_next_time(
+    cast: Cast, db: RolledBackDatabase, valkey: Redis
+) -> None:
+    wanted = PredictQuestion(expr="cpu_load", end_ms=fill(cast.acme, hours=80, devices=2))
+    asked = {"tenant": cast.acme, "question": bands.digest(msgspec.json.encode(wanted))}
+    valkey.set(inference.ASKED.format(**asked), msgspec.json.encode(wanted))
+    db.role = "worker"
+    forecast.predict(**asked)
+    found = bands.bands(cast.vera, wanted)
+    assert found is not None and len(found) == 2
+    assert len(found[0].ts) == 48
