@@ -35,9 +35,9 @@ from app.ui.components.attributes import attrs
 from app.ui.components.chart import chart
 from app.ui.components.marks import icon
 from app.ui.components.notices import notify
-from app.ui.components.states import loading, no_match, nothing, stale
+from app.ui.components.states import no_match, nothing, stale
 from app.ui.components.table import Column, table
-from app.ui.components.together import together_block
+from app.ui.components.together import ask_together, together_block
 from app.ui.errors import explain, shown, shown_in_panel
 from app.ui.urlstate import Query, View
 from app.ui.zone import current_view
@@ -103,7 +103,7 @@ def show_detail(search: str, _refresh: int, _answer: Any) -> list[Component] | C
         its,
         course,
         anomalies.related(viewer, its, within=NEAR),
-        [dcc.Store(id=ids.TOGETHER_OF, data=its.id), html.Div(loading(), id=ids.TOGETHER)] if its.device else [],
+        [dcc.Store(id=ids.TOGETHER_OF, data=its.id), html.Div(ask_together(), id=ids.TOGETHER)] if its.device else [],
         picture=_picture(its, course, view),
         mark=feedback.verdicts_on(viewer, [its.id]).get(its.id),
         alert_id=anomalies.alert_of_anomaly(viewer, its) if may(viewer, READ, "alerts") else None,
@@ -114,8 +114,10 @@ def show_detail(search: str, _refresh: int, _answer: Any) -> list[Component] | C
 
 @shown_in_panel("Could not look at the device as a whole")
 @guarded(READ, "anomalies")
-def show_together(anomaly_id: int | None) -> Component:
-    """A worker's answer: how rare the readings of the anomaly's device were together."""
+def show_together(clicks: int, anomaly_id: int | None) -> Component | Any:
+    """A worker's answer, asked for by a click: how rare the readings of the anomaly's device were together."""
+    if not clicks:
+        return no_update
     return together_block(inference.together(current_viewer(), anomaly_id or 0))
 
 
@@ -177,7 +179,9 @@ def register(dash_app: Dash) -> None:
         answer,
     )(show_rows)
     dash_app.callback(Output(ids.DETAIL, "children"), search, refresh, answer)(show_detail)
-    dash_app.callback(Output(ids.TOGETHER, "children"), Input(ids.TOGETHER_OF, "data"))(show_together)
+    dash_app.callback(
+        Output(ids.TOGETHER, "children"), Input(ids.TOGETHER_ASK, "n_clicks"), State(ids.TOGETHER_OF, "data")
+    )(show_together)
     dash_app.callback(Output(ids.LEFT_OUT, "children"), search, answer)(show_left_out)
     dash_app.callback(Output(ids.ANSWER, "data"), Input(ids.COMMAND, "data"), prevent_initial_call=True)(run_command)
     in_browser(dash_app, "anomalies.filter", Input(ids.FILTER, "value"), prevent_initial_call=True)

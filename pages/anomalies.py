@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 
 from app.auth.permissions import guarded
 from app.domain.tenancy import READ
+from app.ui.components import together
 from app.ui.components.anomaly_grid import anomaly_grid
 from app.ui.components.attributes import attrs
 from app.ui.components.filter_box import filter_box
@@ -29,6 +30,7 @@ FILTER: Final = "anomalies-filter"
 DETAIL: Final = "anomalies-detail"
 SENSITIVITY: Final = "anomalies-sensitivity"
 TOGETHER: Final = "anomalies-together"
+TOGETHER_ASK: Final = together.ASK
 TOGETHER_OF: Final = "anomalies-together-of"  # in the detail: the anomaly whose device is looked at as a whole
 LEFT_OUT: Final = "anomalies-left-out"
 COMMAND: Final = "anomalies-command"  # what a key asks for: {"verb", "id", "n"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from dash import no_update
 
 from app.auth.sealing import open_keyring
 from app.clock import now_ms
@@ -160,3 +161,11 @@ def test_the_device_as_a_whole_is_told_with_what_each_reading_adds() -> None:
     for part in ("62%", "ifInErrors xe-0", "14.0/s / 0.200/s"):
         assert part in told
     assert "20 more hours" in words(together_block(Together(None, 20.2, 31, [])))
+
+
+def test_the_device_as_a_whole_is_asked_about_by_a_click_and_by_its_own_tenant(seen: Cast) -> None:
+    number = shown(seen.vera)[0][0]["id"]
+    assert "Which readings made it so?" in detail(seen.vera, f"?sel={number}")
+    with acting(seen.charlie):
+        assert anomalies.show_together(0, number) is no_update
+        assert "There is no anomaly" in words(anomalies.show_together(1, number))

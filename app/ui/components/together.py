@@ -8,9 +8,19 @@ from dash.development.base_component import Component
 from app.domain.anomaly.together import Reading, Together
 from app.domain.labels import METRIC
 from app.domain.units import format_number
+from app.ui.components.marks import icon
 
+ASK = "anomalies-together-ask"
 HELP = "How rare all readings of the device were together at that moment; 1.0 is the boundary."
 SHARE_HELP = "What this reading adds to how rare the moment was for the whole device."
+
+
+def ask_together() -> Component:
+    """The heading with a button: an answer takes a worker a second or two, too long for every row that is passed by."""
+    button = html.Button(
+        [icon("layers"), "Which readings made it so?"], id=ASK, className="btn", type="button", title=HELP, n_clicks=0
+    )
+    return html.Div([html.H3("The device as a whole"), button])
 
 
 def together_block(its: Together) -> Component:
