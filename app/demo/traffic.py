@@ -25,8 +25,9 @@ HISTORY_DAYS: Final = 15
 ORIGIN_WEEKS: Final = 28
 # A Monday, 00:00 UTC, in ms since 1970.
 _MONDAY_MS: Final = 345_600_000
-# Noise: length of a step in s, its weight as a share of the level.
-OCTAVES: Final = ((60, 0.055), (600, 0.05), (3_600, 0.045), (21_600, 0.04))
+# Noise: length of a step in s, its weight as a share of the level. Little of the shortest: steps of the history
+# average over it, and polling would begin with values that nobody had seen.
+OCTAVES: Final = ((60, 0.02), (600, 0.05), (3_600, 0.045), (21_600, 0.04))
 # Growth goes on this long after the demo began; without an end a demo left running would outgrow its ports.
 GROWTH_ENDS_AFTER_DAYS: Final = 14.0
 GROWTH_BEGAN_DAYS: Final = -45.0
