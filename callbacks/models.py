@@ -12,12 +12,13 @@ from app.actions import models as actions
 from app.auth.current import current_viewer
 from app.auth.permissions import guarded, require
 from app.clock import utc_now
-from app.domain.mlmodels.model import Model
+from app.domain.mlmodels.model import Model, RunState
 from app.domain.tenancy import ADMIN, READ, may
 from app.errors import InvalidInput
 from app.queries import models as queries
 from app.ui.components import model_parts as parts
 from app.ui.components.admin import action, area, form, group_heading
+from app.ui.components.attributes import attrs
 from app.ui.components.states import nothing
 from app.ui.zone import current_view
 from callbacks.admin import Command, Reply, bind, done, opened
@@ -69,7 +70,9 @@ def show(search: str, _version: int, _refresh: int) -> Component:
         group_heading("Training", html.Span(_when(bool(runs)), className="t2"), *train, class_name="storage-group"),
         *([parts.runs_table(runs, utc_now(), view.zone)] if runs else []),
     ]
-    return html.Div(sections, className="scroll")
+    is_under_way = any(each.state in (RunState.QUEUED, RunState.RUNNING) for each in runs)
+    # Read again every few seconds: assets/58-models.js.
+    return html.Div(sections, className="scroll", **attrs({"data-under-way": "true"} if is_under_way else {}))
 
 
 @guarded(READ, "models")

@@ -89,5 +89,7 @@ def test_a_run_says_how_far_it_is_and_what_came_of_it(registry: Cast) -> None:
         row = session.get_one(TrainingRunRow, run_id)
         row.state, row.position, row.plan = "running", 1, {"steps": steps, "quotas": {}}
     with acting(registry.vera):
-        shown = words(models.show("", 0, 0))
+        section = models.show("", 0, 0)
+    shown = words(section)
+    assert getattr(section, "data-under-way") == "true"
     assert "step 2 of 2" in shown and "CPU: train" in shown and "every night" in shown
