@@ -56,9 +56,11 @@ def history() -> None:
 @click.argument("target")
 @click.option("--for", "lasts_s", type=click.IntRange(1, 86_400), default=300, help="Seconds it lasts (300).")
 def inject(kind: str, target: str, lasts_s: int) -> None:
-    """Let an incident KIND happen to TARGET: a device, or a linked port as device:ifName.
+    """Let an incident KIND happen to TARGET: a device, a linked port as device:ifName, or one series.
 
-    Kinds: link_flap, fibre_cut, optic_fading, congestion (of a port); device_down, cpu_overload (of a device).
+    Kinds: link_flap, fibre_cut, optic_fading, congestion (of a port); device_down, cpu_overload (of a device); spike,
+    level_shift, dropout, day_shape, stuck (of a series: device:ifName:in, device:ifName:out, device:cpu, device:memory,
+    device:temperature).
     """
     incident = _control().inject(_home(), kind, target, lasts_ms=lasts_s * 1000, at_ms=now_ms())
     click.echo(f"{incident.id}: {incident.kind} of {incident.target}, affects {', '.join(incident.affected)}")
