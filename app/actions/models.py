@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,7 @@ from app.clock import utc_now
 from app.domain.mlmodels.model import GLOBAL_BOOSTING, Model, RunState, Stage, Why
 from app.domain.tenancy import ADMIN, TenantId, Viewer
 from app.errors import Conflict, InvalidInput, NotFound
-from app.queries.models import model_of
+from app.queries.models import model_of, steps_of
 from app.tsdb import artefacts
 from models.mlmodels import ModelRow, TrainingRunRow
 from models.session import tenant_session
@@ -26,6 +26,8 @@ LONGEST_REASON = 500
 # With less history no model is trained: the oldest origin of the backtest needs three days before it.
 LEAST_DAYS: Final = 13
 EACH: Final = timedelta(hours=24)
+# After a run that could train nothing.
+AGAIN: Final = timedelta(minutes=30)
 STALLED: Final = timedelta(minutes=12)
 
 _OLDEST = text(
@@ -147,6 +149,13 @@ def due_run(tenant: TenantId, now: datetime) -> int | None:
         has_history = session.scalar(_OLDEST, {"tenant": tenant, "at": now - timedelta(days=LEAST_DAYS)})
     if last is not None and last.state in (RunState.QUEUED, RunState.RUNNING):
         return last.id if now - (last.touched_at or last.created_at) > STALLED else None
-    if not has_history or (last is not None and now - last.created_at < EACH):
+    is_empty = last is not None and not any(step.step == "fit" and step.state == "done" for step in steps_of(last.plan))
+    if not has_history or (last is not None and now - last.created_at < (AGAIN if is_empty else EACH)):
         return None
+    if last is not None and is_empty and last.reason != Why.BY_HAND:
+        # Nothing could be learned then, most likely because history was still on its way: it is not worth a line.
+        with tenant_session(tenant) as session:
+            session.execute(
+                delete(TrainingRunRow).where(TrainingRunRow.tenant_id == tenant, TrainingRunRow.id == last.id)
+            )
     return begin_run(tenant, Why.FIRST if last is None else Why.NIGHTLY, asked_by="schedule")

@@ -171,10 +171,19 @@ def test_a_run_is_due_once_a_night_and_when_one_stopped(cast: Cast) -> None:
         session.execute(text("update training_runs set created_at = :now"), {"now": NOW})
     assert models.due_run(cast.acme, NOW + timedelta(minutes=1)) is None
     assert models.due_run(cast.acme, NOW + timedelta(minutes=20)) == run_id
+    # One that trained nothing is soon begun anew, and leaves no line.
     with tenant_session(cast.acme) as session:
         session.execute(text("update training_runs set state = 'done'"))
+    assert models.due_run(cast.acme, NOW + timedelta(minutes=29)) is None
+    second = models.due_run(cast.acme, NOW + timedelta(minutes=31))
+    assert [run.id for run in queries.runs(cast.vera)] == [second] and second != run_id
+    plan = {"steps": [{"family": "cpu", "step": "fit", "state": "done"}]}
+    with tenant_session(cast.acme) as session:
+        values = {"state": "done", "created_at": NOW, "plan": plan}
+        session.execute(update(training.TrainingRunRow).values(**values))
     assert models.due_run(cast.acme, NOW + timedelta(hours=23)) is None
-    assert models.due_run(cast.acme, NOW + timedelta(hours=25)) not in (None, run_id)
+    assert models.due_run(cast.acme, NOW + timedelta(hours=25)) not in (None, second)
+    assert len(queries.runs(cast.vera)) == 2
 
 
 def test_exclusions_are_incidents_and_expected_marks_of_the_tenant(cast: Cast) -> None:
