@@ -78,7 +78,7 @@ def _runs() -> list[dict[str, Any]]:
     began_s = time.perf_counter()
     with tenant_connection(tenant) as connection:
         groups = hourly.all_groups(connection, tenant)
-    families = [family for family in Family if trained.of(family, groups) is not None]
+    families = [family for family in Family if trained.of(family, groups).model is not None]
     training_s = time.perf_counter() - began_s
     first_s = _run(tenant, trained)
     served = Models(tenant, last_ms, lambda _, family: trained.kept(family))

@@ -11,8 +11,8 @@ from app import clock, jobs
 from app.actions import bands, forecasts, inference
 from app.actions.champions import champion
 from app.actions.forecasts import Models
-from app.domain.forecast.boosting import GlobalModel
 from app.domain.forecast.families import Family
+from app.domain.forecast.hourly import Served
 from app.domain.forecast.outlook import Predicted, PredictQuestion
 from app.domain.tenancy import TenantId
 from app.errors import WatchfloorError
@@ -75,9 +75,9 @@ def predict(*, tenant: int, question: str) -> None:
 def _predicted(tenant: TenantId, asked: bytes) -> list[Predicted]:
     wanted = msgspec.json.decode(asked, type=PredictQuestion)
 
-    def model_of(family: Family) -> GlobalModel | None:
+    def model_of(family: Family) -> Served:
         found = champion(tenant, family)
         models = _models.get(tenant)
-        return found or (models.kept(family) if models else None)
+        return Served(found, has_seen=True) if found else Served(models.kept(family) if models else None)
 
     return forecasting.predict(tenant, wanted, model_of)

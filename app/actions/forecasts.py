@@ -19,6 +19,7 @@ from app.domain.forecast import hourly as foretelling
 from app.domain.forecast.base import LEVELS
 from app.domain.forecast.boosting import GlobalModel
 from app.domain.forecast.families import Family, family_of
+from app.domain.forecast.hourly import Served
 from app.domain.forecast.outlook import HISTORY_H, HORIZON_H, HOUR_MS, Quality, is_worth_it, lacking_h
 from app.domain.labels import METRIC, value_of
 from app.domain.samples import Float64s
@@ -55,14 +56,14 @@ class Models:
     champion: Champion
     trained: dict[Family, GlobalModel | None] | None = None
 
-    def of(self, family: Family, groups: Sequence[Group]) -> GlobalModel | None:
-        """The model of a family; None when there is none and too few series to train one."""
+    def of(self, family: Family, groups: Sequence[Group]) -> Served:
+        """The model of a family; none when there are too few series to train one."""
         found = self.champion(self.tenant, family)
         if found is not None:
-            return found
+            return Served(found, has_seen=True)
         if self.trained is None:
             self.trained = _train(self.tenant, groups, self.made_ms)
-        return self.trained.get(family)
+        return Served(self.trained.get(family))
 
     def kept(self, family: Family) -> GlobalModel | None:
         """The model of a family that was trained for this run, if it was."""
@@ -140,7 +141,7 @@ def _made(
     hours: Hours,
     ready: NDArray[np.bool_],
     families: NDArray[np.object_],
-    model_of: Callable[[Family], GlobalModel | None],
+    model_of: Callable[[Family], Served],
 ) -> dict[Family, _OfFamily]:
     found = {}
     for family in sorted(set(families[ready])):

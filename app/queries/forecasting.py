@@ -15,8 +15,8 @@ from app.domain.forecast import conformal
 from app.domain.forecast import hourly as foretelling
 from app.domain.forecast.backtest import forecast as forecast_of_its_own
 from app.domain.forecast.base import Forecast
-from app.domain.forecast.boosting import GlobalModel
 from app.domain.forecast.families import Family, family_of
+from app.domain.forecast.hourly import Served
 from app.domain.forecast.outlook import (
     HISTORY_H,
     HOUR_MS,
@@ -41,7 +41,7 @@ from app.tsdb.selection import select_series
 from models.session import tenant_connection
 
 MOST_SECONDS: Final = 20.0
-ModelOf = Callable[[Family], GlobalModel | None]
+ModelOf = Callable[[Family], Served]
 
 
 def predict(tenant: TenantId, wanted: PredictQuestion, model_of: ModelOf) -> list[Predicted]:
@@ -57,14 +57,12 @@ def predict(tenant: TenantId, wanted: PredictQuestion, model_of: ModelOf) -> lis
     for family in sorted(set(families)):
         rows = np.array([i for i, its in enumerate(families) if its == family and not lacking[i]], dtype=np.intp)
         if len(rows):
-            its = _hourly(history[rows], [labels[i] for i in rows], wanted, model=model_of(family))
+            its = _hourly(history[rows], [labels[i] for i in rows], wanted, served=model_of(family))
             found |= dict(zip(rows.tolist(), its, strict=True))
     return [found[i] for i in range(len(labels))]
 
 
-def _hourly(
-    history: Float64s, labels: Sequence[Labels], wanted: PredictQuestion, *, model: GlobalModel | None
-) -> list[Predicted]:
+def _hourly(history: Float64s, labels: Sequence[Labels], wanted: PredictQuestion, *, served: Served) -> list[Predicted]:
     """The forecast of hourly values; before it, in pieces of a day, what was expected when each began."""
     pieces: list[Forecast] = []
     names: list[str] = []
@@ -72,7 +70,7 @@ def _hourly(
         past = history[:, : history.shape[1] - back * SEASON_H]
         if back and (lacking_h(past) > 0).any():
             continue
-        made = foretelling.foretell(past, model, horizon=wanted.horizon if back == 0 else SEASON_H)
+        made = foretelling.foretell(past, served, horizon=wanted.horizon if back == 0 else SEASON_H)
         pieces.append(conformal.bounded(made.mean, made.widths, floor=made.floor, model=""))
         names = made.models
     past_h = SEASON_H * (len(pieces) - 1)

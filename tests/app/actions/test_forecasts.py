@@ -11,6 +11,7 @@ from app.actions import forecasts as actions
 from app.actions.forecasts import Models
 from app.domain.forecast.boosting import GlobalModel
 from app.domain.forecast.families import Family
+from app.domain.forecast.hourly import Served
 from app.domain.forecast.outlook import HOUR_MS
 from app.domain.tenancy import TenantId
 from app.tsdb import forecasts, hourly
@@ -187,4 +188,4 @@ def test_many_series_train_a_model_where_the_registry_has_none(
     names = {name for each in stored(cast.acme, before_ms=at_ms + 1).values() for name in each.models}
     assert "global_boosting" in names
     champion = Models(cast.acme, at_ms, lambda tenant, family: model)
-    assert champion.of(Family.LATENCY, []) is model
+    assert champion.of(Family.LATENCY, []) == Served(model, has_seen=True)

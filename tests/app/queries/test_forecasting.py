@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from redis import Redis
 
-from app.domain.forecast.boosting import GlobalModel
 from app.domain.forecast.families import Family
+from app.domain.forecast.hourly import Served
 from app.domain.forecast.outlook import HOUR_MS, Column, PredictQuestion
 from app.errors import InvalidInput
 from app.queries.forecasting import predict
@@ -16,9 +16,9 @@ from tests.factories.cast import Cast
 from tests.factories.database import RolledBackDatabase
 
 
-def no_model(family: Family) -> GlobalModel | None:
+def no_model(family: Family) -> Served:
     del family
-    return None
+    return Served()
 
 
 @pytest.fixture
