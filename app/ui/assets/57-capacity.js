@@ -21,7 +21,7 @@
       const ofList = part(search, LIST), ofChart = part(search, params.get("link") ? CHART : [...CHART, "kind", "q"]);
       return [ofList === list ? skip : ofList, ofChart === shown ? skip : ofChart];
     },
-    mark: () => { setTimeout(paint, 0); },
+    mark: () => { [0, 60, 300, 1500].forEach((after) => setTimeout(fill, after)); },
     pick: (ahead, threshold, growth, words) => {
       const asked = (window.dash_clientside.callback_context.triggered || []).map((each) => each.prop_id);
       if (asked.length !== 1) return;
@@ -34,6 +34,18 @@
     },
   };
 
+  /* The rows come as text, made and escaped by the server: React need not know each cell. */
+  let filled = null;
+  function fill() {
+    const box = document.getElementById("capacity-table-box");
+    if (box && (box.dataset.html !== filled || !box.firstChild)) {
+      filled = box.dataset.html;
+      const top = box.firstChild ? box.firstChild.scrollTop : 0;
+      box.innerHTML = filled;
+      box.firstChild.scrollTop = top;
+    }
+    paint();
+  }
   function paint() {
     const all = rows(), chosen = wanted || wf.url.get("link") || (all[0] && all[0].dataset.id);
     all.forEach((row) => {

@@ -17,6 +17,7 @@ from app.domain.units import scale_for
 from app.ui.components.attributes import attrs
 from app.ui.components.marks import SEVERITY_WORDS, bar, severity_mark
 from app.ui.components.table import Column, table
+from app.ui.markup import markup
 
 MISSING: Final = "–"
 _PRESSING: Final = {
@@ -30,7 +31,7 @@ _PRESSING: Final = {
 
 
 def capacity_table(items: Sequence[Item], *, ahead: int, id: str) -> Component:
-    """The list, what is full first on top."""
+    """The list, what is full first on top; assets/57-capacity.js puts it where it belongs."""
     columns = [
         Column("", width="26px"),
         Column("Thing", "mono"),
@@ -49,7 +50,9 @@ def capacity_table(items: Sequence[Item], *, ahead: int, id: str) -> Component:
         ),
     ]
     rows = [_row(each, ahead) for each in items]
-    return table(columns, rows, label="Things by time to threshold", ids=[str(each.id) for each in items], id=id)
+    whole = table(columns, rows, label="Things by time to threshold", ids=[str(each.id) for each in items], id=id)
+    # Two thousand cells: as components each of them costs at every change of the page. The browser fills them in.
+    return html.Div(id=f"{id}-box", className="capacity-rows", **attrs({"data-html": markup(whole)}))
 
 
 def kind_chips(counts: Mapping[str, int], chosen: str) -> list[Component]:
