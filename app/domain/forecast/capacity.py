@@ -42,6 +42,12 @@ _STEP_SD: Final = 5.0
 # a disk was cleaned, a link got another half of the traffic.
 _MOVED_DAYS: Final = 5
 _MOVED_SD: Final = 4.0
+# A jump is a change from one day to the next of so many standard deviations after which the median of the days beside
+# it is another one. Jumps that came twice come again, as far and after as long: logs are rotated, caches emptied.
+_JUMP_SD: Final = 6.0
+_JUMP_LEVEL_SD: Final = 4.0
+_JUMP_BESIDE: Final = 5
+_JUMPS_LEAST: Final = 2
 # A drift that changes is multiplied by something up to this.
 _MOST_CHANGE: Final = 2.2
 
@@ -150,6 +156,7 @@ class _Model:
     noise: Float64s  # (n,)
     season: Float64s  # (n, 7) the week, the first for the day after the last
     recent: Float64s  # (n, 6) the last six days as they were
+    jumps: Float64s  # (n, t) how far the level jumped on each day seen; 0 = not
 
 
 def _grid() -> tuple[Float64s, NDArray[np.bool_], NDArray[np.int64], Float64s]:
@@ -182,13 +189,14 @@ def _fit(daily: Float64s) -> _Model:
     q = wander**2
     r = (noise**2)[:, None]
     loglik = np.zeros((n, m))
+    jumps = _jumps_seen(y, noise)
     aside = np.zeros((n, m))  # days in a row on one side; below 0: beneath
     for t in range(days):
         changes = drifts & (since == days - t) & (since > 0)
         if changes.any():
             pd[:, changes] += _DRIFT_SD**2
-        level = level + drift
-        pl = pl + 2 * pb + pd + q
+        level = level + drift + jumps[:, t, None]
+        pl = pl + 2 * pb + pd + q + np.where(jumps[:, t, None] != 0, r, 0.0)
         pb = pb + pd
         error = y[:, t, None] - level
         known = is_known[:, t, None]
@@ -207,8 +215,23 @@ def _fit(daily: Float64s) -> _Model:
     weights = np.exp(loglik - loglik.max(axis=1, keepdims=True))
     weights /= weights.sum(axis=1, keepdims=True)
     return _Model(
-        weights, level, drift, pl, pb, np.maximum(pd, 0), wander, noise, season, _filled(daily)[:, 1 - WEEK :]
+        weights, level, drift, pl, pb, np.maximum(pd, 0), wander, noise, season, _filled(daily)[:, 1 - WEEK :], jumps
     )
+
+
+def _jumps_seen(y: Float64s, noise: Float64s) -> Float64s:
+    """(n, t) how far the level jumped from the day before; 0 where it did not."""
+    jumps = np.zeros(y.shape)
+    beside, days = _JUMP_BESIDE, y.shape[1]
+    if days < 2 * beside:
+        return jumps
+    medians = np.median(np.lib.stride_tricks.sliding_window_view(y, beside, axis=1), axis=2)
+    moved = medians[:, beside:] - medians[:, :-beside]  # from day `beside` on
+    change = np.diff(y, axis=1)[:, beside - 1 : days - beside]
+    is_jump = (np.abs(change) > _JUMP_SD * np.sqrt(2) * noise[:, None]) & (np.sign(change) == np.sign(moved))
+    is_jump &= np.abs(moved) > _JUMP_LEVEL_SD * noise[:, None]
+    jumps[:, beside : days - beside + 1] = np.where(is_jump, change, 0.0)
+    return jumps
 
 
 def _aside(aside: Float64s, error: Float64s, z2: Float64s) -> Float64s:
@@ -298,7 +321,7 @@ def _paths(model: _Model, i: int, growth: float, paths: int, rng: np.random.Gene
     factor = rng.uniform(0, _MOST_CHANGE, paths)
     drifts *= np.where(np.arange(HORIZON_DAYS) > changes[:, None], factor[:, None], 1.0)
     steps = drifts + model.wander[i][chosen][:, None] * rng.standard_normal((paths, HORIZON_DAYS))
-    steps += _jumps(paths, rng)
+    steps += _jumps(paths, rng) + _jumps_again(model.jumps[i], paths, rng)
     days = np.arange(HORIZON_DAYS)
     noise = model.noise[i] * rng.standard_t(_FREEDOM, (paths, HORIZON_DAYS)) * np.sqrt((_FREEDOM - 2) / _FREEDOM)
     return np.asarray(level[:, None] + np.cumsum(steps, axis=1) + model.season[i][days % WEEK] + noise)
@@ -306,6 +329,30 @@ def _paths(model: _Model, i: int, growth: float, paths: int, rng: np.random.Gene
 
 def _jumps(paths: int, rng: np.random.Generator) -> Float64s:
     return (rng.random((paths, HORIZON_DAYS)) < _STEP_RATE) * _STEP_SD * rng.standard_normal((paths, HORIZON_DAYS))
+
+
+def _jumps_again(jumps: Float64s, paths: int, rng: np.random.Generator) -> Float64s:
+    """(paths, HORIZON_DAYS) jumps as they came before, or none when there were too few to tell.
+
+    How long it takes from one to the next is drawn from what was seen; of few gaps little is known, so that each path
+    has its own mean of them.
+    """
+    ahead = np.zeros((paths, HORIZON_DAYS))
+    days = np.flatnonzero(jumps)
+    if len(days) < _JUMPS_LEAST:
+        return ahead
+    gaps = np.diff(days)
+    count = int(HORIZON_DAYS / gaps.mean() * 2) + 2
+    unsure = np.exp(rng.normal(0, 0.5 / np.sqrt(len(gaps)), (paths, 1)))
+    drawn = rng.choice(gaps, (paths, count)) * unsure
+    since = len(jumps) - 1 - days[-1]
+    # The first is due after what is left of its gap.
+    drawn[:, 0] = np.maximum(drawn[:, 0] - since - 1, 0)
+    at = np.cumsum(drawn, axis=1).astype(np.intp)
+    sizes = rng.choice(jumps[days], (paths, count))
+    rows, columns = np.nonzero(at < HORIZON_DAYS)
+    np.add.at(ahead, (rows, at[rows, columns]), sizes[rows, columns])
+    return ahead
 
 
 def _median7(values: Float64s) -> Float64s:

@@ -126,6 +126,15 @@ def test_a_level_that_moved_is_believed_after_a_week(step: float, days_ago: int)
     assert outlook.p30 < 0.05
 
 
+@pytest.mark.parametrize("phase", [0, 3, 7, 12])
+def test_a_disk_whose_logs_are_rotated_does_not_fill_up(phase: int) -> None:
+    days = np.arange(DAYS) + phase
+    daily = 50 + 0.75 * (days % 14) + np.random.default_rng(4).normal(0, 0.2, DAYS)
+    [outlook] = outlooks(daily[None], 90.0)
+    assert outlook.p90 < 0.1
+    assert outlook.d50 is None or outlook.d50 > 200
+
+
 def test_when_it_was_full_is_when_the_median_of_a_week_was() -> None:
     daily = np.array([80.0] * 20 + [99.0] + [80.0] * 5 + [95.0] * 14)
     weekly = weekly_medians(daily[None])[0]
