@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 import pmdarima  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.samples import Float64s
 
@@ -51,7 +52,8 @@ def _continued(known: Float64s, *, horizon: int, season: int) -> Float64s:
     seasons = np.arange(horizon) // season + 1
     if np.ptp(changes) <= 1e-9 * max(1.0, float(np.abs(known).max())):
         return np.asarray(repeated + changes[-1] * seasons)
-    with warnings.catch_warnings():
+    # Threads that wait for each other spin, and matrices of a few rows are no work to share.
+    with warnings.catch_warnings(), threadpool_limits(limits=1):
         # Orders that do not converge are part of the search.
         warnings.simplefilter("ignore")
         model = pmdarima.auto_arima(
