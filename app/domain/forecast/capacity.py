@@ -43,11 +43,13 @@ _STEP_SD: Final = 5.0
 _MOVED_DAYS: Final = 5
 _MOVED_SD: Final = 4.0
 # A jump is a change from one day to the next of so many standard deviations after which the median of the days beside
-# it is another one. Jumps that came twice come again, as far and after as long: logs are rotated, caches emptied.
+# it is another one. Where the level fell so some times, it falls again, as far and after as long: logs are rotated,
+# caches emptied. Jumps upwards and single ones foretell nothing.
 _JUMP_SD: Final = 6.0
 _JUMP_LEVEL_SD: Final = 4.0
 _JUMP_BESIDE: Final = 5
-_JUMPS_LEAST: Final = 2
+_JUMP_KEPT: Final = 0.5  # of the change; a Monday after a quiet weekend is no jump
+_JUMPS_LEAST: Final = 3
 # A drift that changes is multiplied by something up to this.
 _MOST_CHANGE: Final = 2.2
 
@@ -156,7 +158,7 @@ class _Model:
     noise: Float64s  # (n,)
     season: Float64s  # (n, 7) the week, the first for the day after the last
     recent: Float64s  # (n, 6) the last six days as they were
-    jumps: Float64s  # (n, t) how far the level jumped on each day seen; 0 = not
+    jumps: Float64s  # (n, t) how far the level fell on each day seen, if again and again; 0 = not
 
 
 def _grid() -> tuple[Float64s, NDArray[np.bool_], NDArray[np.int64], Float64s]:
@@ -220,7 +222,7 @@ def _fit(daily: Float64s) -> _Model:
 
 
 def _jumps_seen(y: Float64s, noise: Float64s) -> Float64s:
-    """(n, t) how far the level jumped from the day before; 0 where it did not."""
+    """(n, t) how far the level fell from the day before, where it falls again and again; 0 elsewhere."""
     jumps = np.zeros(y.shape)
     beside, days = _JUMP_BESIDE, y.shape[1]
     if days < 2 * beside:
@@ -229,8 +231,12 @@ def _jumps_seen(y: Float64s, noise: Float64s) -> Float64s:
     moved = medians[:, beside:] - medians[:, :-beside]  # from day `beside` on
     change = np.diff(y, axis=1)[:, beside - 1 : days - beside]
     is_jump = (np.abs(change) > _JUMP_SD * np.sqrt(2) * noise[:, None]) & (np.sign(change) == np.sign(moved))
-    is_jump &= np.abs(moved) > _JUMP_LEVEL_SD * noise[:, None]
-    jumps[:, beside : days - beside + 1] = np.where(is_jump, change, 0.0)
+    is_jump &= np.abs(moved) > np.maximum(_JUMP_LEVEL_SD * noise[:, None], _JUMP_KEPT * np.abs(change))
+    jumps[:, beside : days - beside + 1] = np.where(is_jump & (change < 0), change, 0.0)
+    for row in jumps:
+        at = np.flatnonzero(row)
+        if len(at) < _JUMPS_LEAST or np.diff(at).min() < beside:
+            row[:] = 0.0
     return jumps
 
 
@@ -332,14 +338,14 @@ def _jumps(paths: int, rng: np.random.Generator) -> Float64s:
 
 
 def _jumps_again(jumps: Float64s, paths: int, rng: np.random.Generator) -> Float64s:
-    """(paths, HORIZON_DAYS) jumps as they came before, or none when there were too few to tell.
+    """(paths, HORIZON_DAYS) falls as they came before, or none.
 
     How long it takes from one to the next is drawn from what was seen; of few gaps little is known, so that each path
     has its own mean of them.
     """
     ahead = np.zeros((paths, HORIZON_DAYS))
     days = np.flatnonzero(jumps)
-    if len(days) < _JUMPS_LEAST:
+    if not len(days):
         return ahead
     gaps = np.diff(days)
     count = int(HORIZON_DAYS / gaps.mean() * 2) + 2

@@ -135,6 +135,15 @@ def test_a_disk_whose_logs_are_rotated_does_not_fill_up(phase: int) -> None:
     assert outlook.d50 is None or outlook.d50 > 200
 
 
+def test_weekends_that_grow_apart_from_the_week_are_no_jumps() -> None:
+    days = np.arange(DAYS)
+    level = 42 + np.maximum(days - 140, 0) * 0.7
+    daily = level * np.where(days % 7 >= 5, 0.32, 1.0) + np.random.default_rng(4).normal(0, 0.2, DAYS)
+    [outlook] = outlooks(daily[None], 90.0)  # 69.3 today, 0.7 a day
+    assert outlook.per_week == pytest.approx(4.9, abs=1.5)
+    assert outlook.d50 == pytest.approx(31, abs=14)
+
+
 def test_when_it_was_full_is_when_the_median_of_a_week_was() -> None:
     daily = np.array([80.0] * 20 + [99.0] + [80.0] * 5 + [95.0] * 14)
     weekly = weekly_medians(daily[None])[0]
