@@ -57,9 +57,10 @@ def fan_figure(course: Course) -> go.Figure:
         showlegend=True,
         legend={"traceorder": "normal"},
         margin={"t": 30, "l": 48, "r": 14},
-        xaxis={"type": "date", "hoverformat": "%a %d %b %Y", "nticks": 9, "tickformat": "%b %Y"},
+        xaxis={"type": "date", "hoverformat": "%a %d %b %Y", "nticks": 9, "tickformat": "%b\n%Y", "tickangle": 0},
         yaxis={"range": [low, high], "ticksuffix": " %", "hoverformat": ".1f"},
         uirevision="keep",
+        meta="own names",  # where there is no room for a legend its notes stay
     )
     return figure
 

@@ -53,7 +53,8 @@
     return { ...layout, showlegend: false, margin: { ...layout.margin, t: 8 } };
   }
   document.addEventListener("watchfloor:drawn", ({ detail: gd }) => {
-    if (!isNarrow(gd) || !gd.watchfloor || !gd.watchfloor.layout || !gd.watchfloor.layout.showlegend || gd.watchfloor.layout.barmode || gd.watchfloorNamed) return;
+    if (!isNarrow(gd) || !gd.watchfloor || !gd.watchfloor.layout || !gd.watchfloor.layout.showlegend || gd.watchfloor.layout.barmode ||
+      gd.watchfloor.layout.meta === "own names" || gd.watchfloorNamed) return;
     gd.watchfloorNamed = true;
     const names = gd._fullData.filter((trace) => trace.showlegend && trace.x && trace.x.length && trace.line.dash === "solid").map((trace) => ({
       x: trace.x[trace.x.length - 1], y: trace.y[trace.y.length - 1], text: trace.name, showarrow: false, xanchor: "right", yanchor: "bottom",
