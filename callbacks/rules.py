@@ -57,7 +57,7 @@ CLASSES: Final = (
 )  # fmt: skip
 DEFAULT_GROUP: Final = "custom"
 KIND_WORDS: Final = {
-    "promql": "PromQL expression",
+    "promql": "PromQL",
     "anomaly": "Anomaly of series that a selector selects",
     "capacity": "Fills up, of things that a selector selects",
 }

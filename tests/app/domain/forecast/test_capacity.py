@@ -151,3 +151,17 @@ def test_when_it_was_full_is_when_the_median_of_a_week_was() -> None:
     assert filled_after(weekly, 9, 90.0) == 29 - 10
     assert filled_after(weekly, 35, 90.0) == 0
     assert filled_after(weekly, 9, 99.0) is None
+
+
+@pytest.mark.parametrize(
+    "daily",
+    [
+        pytest.param(50 + (np.arange(180) // 7) * 1.2, id="by a step each week"),
+        pytest.param(50 + 0.2 * np.arange(180) + np.arange(180) % 7, id="on a saw of the week, to the digit"),
+        pytest.param(40 + (np.arange(180) // 30) * 6.0, id="by a step each month"),
+    ],
+)
+def test_what_grows_in_steps_grows(daily: Float64s) -> None:
+    (its,) = outlooks(daily[None, :], 90.0)
+    assert its.p180 > 0.9
+    assert its.per_week > 0.9
