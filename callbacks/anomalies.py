@@ -245,7 +245,7 @@ def _empty(view: View, wanted: AnomalyFilter) -> Component:
             "Clear filters", className="btn", type="button", **attrs({"data-action": "anomalies-clear"})
         )
         return no_match("anomalies", applied, clear=clear)
-    text = "Every series is scored once a minute after an hour or so of learning; what is unusual shows here."
+    text = "Every series is scored once a minute after six hours of learning; what is unusual shows here."
     return nothing("Nothing was unusual", text, icon_name="activity")
 
 

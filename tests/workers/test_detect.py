@@ -25,16 +25,16 @@ from tests.factories.database import RolledBackDatabase
 from tests.factories.samples import store, store_all
 from workers import detect
 
-MINUTE = 60_000
+STEP = 300_000
 LOAD = {"__name__": "load", "device": "core-1"}
 ADDRESS = "/api/v1/anomalies/score"
 
 
 @pytest.fixture
 def start_ms(cast: Cast, db: RolledBackDatabase, valkey: Redis, monkeypatch: pytest.MonkeyPatch) -> int:
-    """An hour of samples of acme from this moment on; questions are answered at once."""
-    at_ms = clock.now_ms() // MINUTE * MINUTE - 60 * MINUTE
-    store(cast.acme, LOAD, [(at_ms + i * MINUTE, 90.0 if i == 55 else float(i % 5)) for i in range(60)])
+    """Ten hours of samples of acme from this moment on; questions are answered at once."""
+    at_ms = clock.now_ms() // STEP * STEP - 120 * STEP
+    store(cast.acme, LOAD, [(at_ms + i * STEP, 90.0 if i == 115 else float(i % 5)) for i in range(120)])
     monkeypatch.setattr(jobs, "enqueue", lambda _job, **ids: detect.score(**ids))
     return at_ms
 
@@ -45,13 +45,13 @@ def ask(browser: Browser, **body: Any) -> Any:
 
 def test_values_and_stored_series_get_the_same_scores(cast: Cast, start_ms: int) -> None:
     browser = Browser(make_server(), cast.vera)
-    ts = [start_ms + i * MINUTE for i in range(60)]
-    values = [90.0 if i == 55 else float(i % 5) for i in range(60)]
+    ts = [start_ms + i * STEP for i in range(120)]
+    values = [90.0 if i == 115 else float(i % 5) for i in range(120)]
     given = ask(browser, series=[{"labels": {}, "ts": ts, "values": values}])
     assert given.status_code == 200
     column = given.json["series"][0]
-    assert column["score"][55] == max(column["score"]) > 1
-    assert (column["view"][55], column["expected_hi"][55]) == ("value", pytest.approx(4, abs=0.1))
+    assert column["score"][115] == max(column["score"]) > 1
+    assert (column["view"][115], column["expected_hi"][115]) == ("value", pytest.approx(4, abs=0.1))
     times = {"start": "2026-01-01T00:00:00Z", "end": "2099-01-01T00:00:00Z"}
     stored = ask(browser, selector='load{device="core-1"}', **times).json["series"][0]
     assert stored["score"] == column["score"]
@@ -103,7 +103,7 @@ def test_what_a_device_was_like_at_an_anomaly(
 
 
 def test_charlie_of_globex_gets_no_score_of_acme(cast: Cast, start_ms: int) -> None:
-    question = msgspec.json.encode(ScoreQuestion(selector="load", end_ms=start_ms + 100 * MINUTE))
+    question = msgspec.json.encode(ScoreQuestion(selector="load", end_ms=start_ms + 200 * STEP))
     assert msgspec.json.decode(inference.ask(cast.charlie, "anomalies", jobs.SCORE, question)) == {"series": []}
     assert len(msgspec.json.decode(inference.ask(cast.vera, "anomalies", jobs.SCORE, question))["series"]) == 1
 
@@ -113,7 +113,7 @@ def test_a_tenant_asks_for_so_much_at_once(cast: Cast, start_ms: int, valkey: Re
     with pytest.raises(Overloaded):
         inference.ask(cast.vera, "anomalies", jobs.SCORE, b"{}")
     valkey.delete(inference.OPEN.format(tenant=cast.acme))
-    question = msgspec.json.encode(ScoreQuestion(selector="load", end_ms=start_ms + 100 * MINUTE))
+    question = msgspec.json.encode(ScoreQuestion(selector="load", end_ms=start_ms + 200 * STEP))
     inference.ask(cast.vera, "anomalies", jobs.SCORE, question)
     assert int(valkey.get(inference.OPEN.format(tenant=cast.acme)) or 0) == 0  # type: ignore[arg-type]
 

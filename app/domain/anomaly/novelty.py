@@ -25,8 +25,9 @@ BINS: Final = 256
 # Time counts in ticks: a row, but at most one in five minutes, so that two weeks of any series fit one memory.
 SLOT_MS: Final = 300_000
 MEMORY_TICKS: Final = 4_000
-# A short history is believed less: by the root of how much there is of this.
+# A short history is believed less: by the root of how much there is of this; one of some hours not at all.
 SURE_TICKS: Final = 2_000
+LEAST_TICKS: Final = 72
 # Looks back over days are noisier than looks at values; they count for less.
 CALENDAR_WEIGHT: Final = 0.1
 # The record rule: a score passes when none of so many ticks had as high a one.
@@ -132,7 +133,7 @@ def _score(states, series, ts_ms, local_ms, values, raw, recorded, view, low, hi
         if not np.isfinite(value):
             continue
         state = states[series[row]]
-        _advance(state, ts_ms[row], local_ms[row])
+        is_new_tick = _advance(state, ts_ms[row], local_ms[row])
         _look(state, value, looks, base)
         best = 0.0
         for at in range(VIEWS):
@@ -140,7 +141,9 @@ def _score(states, series, ts_ms, local_ms, values, raw, recorded, view, low, hi
                 continue
             _nearest(state, at, looks[at], found)
             weight = CALENDAR_WEIGHT if at >= 2 else 1.0
-            score = min(1.0, found[0]) * weight * np.sqrt(min(1.0, state.seen[at] / SURE_TICKS))
+            seen = state.seen[at]
+            sure = 0.0 if seen < LEAST_TICKS else np.sqrt(min(1.0, seen / SURE_TICKS))
+            score = min(1.0, found[0]) * weight * sure
             if score > best or at == 0:
                 low[row] = _plain(at, found[1], base[at])
                 high[row] = _plain(at, found[2], base[at])
@@ -148,14 +151,14 @@ def _score(states, series, ts_ms, local_ms, values, raw, recorded, view, low, hi
             if score > best:
                 best = score
                 view[row] = at + 1
-            _learn(state, at, looks[at])
+            _learn(state, at, looks[at], is_new_tick)
         raw[row] = best
         recorded[row] = _record(state, raw[row])
 
 
 @_jit
 def _advance(state, ts_ms, local_ms):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Move the clocks of a series to a row's time: ticks, slots of the day, blocks of the week."""
+    """Move a series' clocks to a row's time: ticks, slots of the day, blocks of the week; whether a tick began."""
     tick_slot = ts_ms // SLOT_MS
     if state.tick == 0:
         state.day[:] = np.nan
@@ -163,8 +166,9 @@ def _advance(state, ts_ms, local_ms):  # type: ignore[no-untyped-def]  # noqa: A
         state.slot = local_ms // SLOT_MS
         state.tick = 1
         state.tick_slot = tick_slot
-        return
-    if tick_slot != state.tick_slot:
+        return True
+    is_new_tick = tick_slot != state.tick_slot
+    if is_new_tick:
         state.tick += 1
         state.tick_slot = tick_slot
         state.recent[state.tick % RECORD_TICKS] = 0.0
@@ -173,7 +177,7 @@ def _advance(state, ts_ms, local_ms):  # type: ignore[no-untyped-def]  # noqa: A
                 _sweep(state, at)
     slot = local_ms // SLOT_MS
     if slot <= state.slot:
-        return  # the same slot, or a clock that was set back: the hour that comes twice is learned once
+        return is_new_tick  # the same slot, or a clock that was set back: the hour that comes twice is learned once
     for passed in range(state.slot + 1, min(slot, state.slot + DAY_RING) + 1):
         state.day[passed % DAY_RING] = np.nan
     state.slot_sum, state.slot_rows = 0.0, 0
@@ -183,6 +187,7 @@ def _advance(state, ts_ms, local_ms):  # type: ignore[no-untyped-def]  # noqa: A
             state.week[passed % WEEK_RING] = np.nan
         state.block_sum, state.block_rows = 0.0, 0
     state.slot = slot
+    return is_new_tick
 
 
 @_jit
@@ -262,7 +267,7 @@ def _lives(stamp, tick):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 
 @_jit
-def _learn(state, at, value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _learn(state, at, value, is_new_tick):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Mark the value's bin; bins become twice as wide as often as it takes to hold it."""
     if state.width[at] == 0.0:
         state.width[at] = max(abs(value) * FINEST, 1e-300)
@@ -276,7 +281,7 @@ def _learn(state, at, value):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
     state.stamps[at, bin] = state.tick % STAMPS + 1
     state.first[at] = min(state.first[at], bin)
     state.last[at] = max(state.last[at], bin)
-    if state.seen[at] < SURE_TICKS:
+    if state.seen[at] == 0 or (is_new_tick and state.seen[at] < SURE_TICKS):
         state.seen[at] += 1
 
 
