@@ -49,6 +49,9 @@ FALSE: Final = "Anomalies on series into which nothing was injected, while no in
 EXPLAINED: Final = "Anomalies during an incident or half an hour after it: neither hits nor false alarms."
 RATE: Final = "How many false alarms one series raises in a week, on average over all that are looked at."
 OPEN: Final = "Began after the point that detection has reached; not judged yet."
+RULES: Final = (
+    "What the rules for anomalies would tell of as they are now: their series, least score, deviation and direction."
+)
 BOUNDARY: Final = "The score from which this profile calls a point an anomaly, with what people's verdicts made of it."
 PROFILES: Final = [
     Column("Profile"),
@@ -191,10 +194,15 @@ def _figures(found: Proof, its: Comparison) -> Component:
 
 
 def _by_profile(found: Proof) -> Component:
+    judged = [
+        (profile.value.capitalize(), f"{found.boundaries[profile]:.2f}", its)
+        for profile, its in found.by_profile.items()
+    ]
+    rules = html.Span("Alert rules", title=RULES)
     rows = [
         (
-            profile.value.capitalize(),
-            f"{found.boundaries[profile]:.2f}",
+            name,
+            boundary,
             f"{its.found} of {len(its.outcomes)}",
             _percent(its.recall),
             f"{len(its.false_alarms):,}",
@@ -202,7 +210,7 @@ def _by_profile(found: Proof) -> Component:
             _percent(its.precision),
             _time(its.delay_s),
         )
-        for profile, its in found.by_profile.items()
+        for name, boundary, its in (*judged, (rules, "theirs", found.by_rules))
     ]
     return table(PROFILES, rows, label="By profile")
 

@@ -22,16 +22,17 @@ from app.actions.transitions import Evaluated, record_transitions, tell
 from app.clock import monotonic_s
 from app.domain.alerting import anomaly_rules
 from app.domain.alerting.anomaly_rules import AnomalyRule, Unusual
-from app.domain.anomaly.base import Int32s, Profile, View
+from app.domain.anomaly.base import Int32s, Profile
 from app.domain.anomaly.memory import Entrant, Memory, Rows
 from app.domain.anomaly.profiles import boundary, scaled
 from app.domain.anomaly.verdicts import Verdict, multiplier
 from app.domain.anomaly.zones import UTC
 from app.domain.counters import is_counter
-from app.domain.labels import METRIC, Labels, Matcher, MatchOp, labels_of, value_of
+from app.domain.labels import METRIC, Labels, Matcher, MatchOp, value_of
 from app.domain.tenancy import TenantId
 from app.errors import WatchfloorError
 from app.promql.parse import parse_selector
+from app.queries.anomalies import unusual_of
 from app.queries.feedback import steps_of
 from app.queries.rules import rule_of
 from app.tsdb import detector_states, found_anomalies, scores, unscored
@@ -304,20 +305,7 @@ def _recent(session: Session, tenant: TenantId, now: datetime, *, longest_s: flo
         .exists()
     )
     query = select(AnomalyRow).where(AnomalyRow.tenant_id == tenant, AnomalyRow.last_at >= since, ~is_expected)
-    return [(_unusual(row), row.last_at) for row in session.scalars(query)]
-
-
-def _unusual(row: AnomalyRow) -> Unusual:
-    return Unusual(
-        labels=labels_of(row.labels),
-        score=row.score,
-        value=row.value,
-        expected_lo=row.expected_lo,
-        expected_hi=row.expected_hi,
-        nearest=row.nearest,
-        why=View(row.view).sentence,
-        source=row.source,
-    )
+    return [(unusual_of(row), row.last_at) for row in session.scalars(query)]
 
 
 def _evaluated(

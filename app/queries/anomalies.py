@@ -10,9 +10,10 @@ from typing import Final
 from sqlalchemy import ColumnElement, or_, select, tuple_
 
 from app.auth.permissions import require
-from app.domain.alerting.anomaly_rules import KIND
+from app.domain.alerting.anomaly_rules import KIND, Unusual
 from app.domain.anomaly.base import View
 from app.domain.anomaly.found import Anomaly
+from app.domain.labels import labels_of
 from app.domain.tenancy import READ, Viewer
 from app.errors import NotFound
 from app.tsdb.places import Place
@@ -174,4 +175,18 @@ def anomaly_of(row: AnomalyRow) -> Anomaly:
         view=view.name.lower(),
         why=view.sentence,
         points=row.points,
+    )
+
+
+def unusual_of(row: AnomalyRow) -> Unusual:
+    """What rules see of an anomaly."""
+    return Unusual(
+        labels=labels_of(row.labels),
+        score=row.score,
+        value=row.value,
+        expected_lo=row.expected_lo,
+        expected_hi=row.expected_hi,
+        nearest=row.nearest,
+        why=View(row.view).sentence,
+        source=row.source,
     )

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.auth.permissions import require
+from app.domain.alerting import anomaly_rules
+from app.domain.alerting.anomaly_rules import AnomalyRule, Unusual
 from app.domain.anomaly.base import Profile
 from app.domain.anomaly.profiles import boundary
 from app.domain.anomaly.verdicts import multiplier
 from app.domain.injections import NEVER, Comparison, Family, Found, Injection, compared
 from app.domain.tenancy import READ, TenantId, Viewer
+from app.promql.parse import parse_selector
+from app.queries.anomalies import unusual_of
 from app.queries.feedback import steps_of
+from app.queries.rules import rule_of
+from models.alerting import RuleRow
 from models.anomalies import AnomalyRow, DetectorStateRow
 from models.capacity import CapacityItemRow
 from models.injections import InjectionRow
@@ -63,6 +69,7 @@ class Proof:
     judged_to: datetime | None
     boundaries: Mapping[Profile, float]
     by_profile: Mapping[Profile, Comparison]
+    by_rules: Comparison  # of what the tenant's anomaly rules, as they are now, would tell of
     open: Sequence[Injection]
     growth: Sequence[Foreseen]
     series: int  # that detection looks at
@@ -85,12 +92,15 @@ def proof(viewer: Viewer, *, now: datetime, days: int = 7) -> Proof:
     since = now - timedelta(days=days)
     with tenant_session(viewer.tenant) as session:
         log = _log(session, viewer.tenant, since)
-        anomalies = _found(session, viewer.tenant, since)
+        rows = _found(session, viewer.tenant, since)
         judged_to, series = _judged(session, viewer.tenant)
         factor = multiplier(steps_of(session, viewer.tenant))
+        rules = _rules(session, viewer.tenant, factor)
         growth = _growth(session, viewer.tenant)
     known = [each for each in log if judged_to is not None and each.started_at <= judged_to]
     later = [each for each in log if each.family is Family.ODDITY and each not in known]
+    anomalies = [found for found, _ in rows]
+    told = [found for found, its in rows if any(anomaly_rules.applies(rule, its) for rule in rules)]
     boundaries = {profile: boundary(profile, multiplier=factor) for profile in Profile}
     return Proof(
         since=since,
@@ -100,6 +110,7 @@ def proof(viewer: Viewer, *, now: datetime, days: int = 7) -> Proof:
             profile: compared(known, anomalies, boundary=least) if known else Comparison((), 0, 0, ())
             for profile, least in boundaries.items()
         },
+        by_rules=compared(known, told, boundary=0.0),
         open=later,
         growth=growth,
         series=series,
@@ -118,15 +129,25 @@ def _log(session: Session, tenant: TenantId, since: datetime) -> list[Injection]
     return [_injection(row) for row in session.scalars(query.order_by(InjectionRow.started_at))]
 
 
-def _found(session: Session, tenant: TenantId, since: datetime) -> list[Found]:
-    """The columns that a comparison needs, of the newest anomalies."""
-    row = AnomalyRow
+def _found(session: Session, tenant: TenantId, since: datetime) -> list[tuple[Found, Unusual]]:
+    """The newest anomalies, and what rules see of each."""
     # Uses anomalies_recent_idx backwards.
-    query = select(row.metric, row.labels, row.started_at, row.last_at, row.score).where(
-        row.tenant_id == tenant, row.started_at >= since
+    query = select(AnomalyRow).where(AnomalyRow.tenant_id == tenant, AnomalyRow.started_at >= since)
+    rows = session.scalars(query.order_by(AnomalyRow.started_at.desc()).limit(MOST_ANOMALIES))
+    return [(Found(row.metric, row.labels, row.started_at, row.last_at, row.score), unusual_of(row)) for row in rows]
+
+
+def _rules(session: Session, tenant: TenantId, factor: float) -> list[AnomalyRule]:
+    """The anomaly rules that are on, and work."""
+    found = []
+    query = select(RuleRow).where(
+        RuleRow.tenant_id == tenant, RuleRow.kind == anomaly_rules.KIND, RuleRow.is_enabled, RuleRow.health != "error"
     )
-    rows = session.execute(query.order_by(row.started_at.desc()).limit(MOST_ANOMALIES))
-    return [Found(*each) for each in rows]
+    for row in session.scalars(query):
+        criteria = anomaly_rules.criteria_of(row.criteria)
+        criteria = replace(criteria, least_score=criteria.least_score * factor)
+        found.append(AnomalyRule(rule_of(row), parse_selector(row.expr), criteria))
+    return found
 
 
 def _judged(session: Session, tenant: TenantId) -> tuple[datetime | None, int]:

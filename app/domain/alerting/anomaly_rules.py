@@ -81,13 +81,17 @@ def meets(criteria: Criteria, found: Unusual) -> bool:
     return distance >= criteria.least_abs and distance >= criteria.least_rel * abs(end)
 
 
+def applies(watched: AnomalyRule, found: Unusual) -> bool:
+    """Whether a rule raises an alert for an anomaly."""
+    selects = all(matcher.matches(value_of(found.labels, matcher.name)) for matcher in watched.matchers)
+    return selects and meets(watched.criteria, found)
+
+
 def instances(watched: AnomalyRule, unusual: Iterable[Unusual]) -> dict[str, Instance]:
     """The alerts that a rule raises for these anomalies, by fingerprint; of one label set the worst."""
     rows: dict[Labels, tuple[Unusual, Labels]] = {}
     for found in unusual:
-        if not all(matcher.matches(value_of(found.labels, matcher.name)) for matcher in watched.matchers):
-            continue
-        if not meets(watched.criteria, found):
+        if not applies(watched, found):
             continue
         known = rows.get(found.labels)
         if known is None or known[0].score < found.score:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from app.actions import injections
+from app.actions.rules import add_rule
+from app.domain.alerting.rules import Rule
 from app.domain.anomaly.base import Profile
 from app.domain.injections import NEVER, Family, Injection
 from app.domain.tenancy import Viewer
@@ -37,7 +40,8 @@ def grown(device: str, full_at: datetime, kind: str = "link", **labels: str) -> 
 
 def anomaly(viewer: Viewer, at: datetime, *, score: float = 2.0, slot: int = 0, **labels: str) -> AnomalyRow:
     return AnomalyRow(
-        tenant_id=viewer.tenant, group_id=1, slot=slot, metric="ifHCInOctets", labels={**PORT, **labels},
+        tenant_id=viewer.tenant, group_id=1, slot=slot, metric="ifHCInOctets",
+        labels={"__name__": "ifHCInOctets", **PORT, **labels},
         started_at=at, last_at=at, peak_at=at, score=score, value=1.0, view=0,
     )  # fmt: skip
 
@@ -78,6 +82,17 @@ def test_hits_misses_false_alarms_and_what_is_not_judged_yet(story: Cast):
     assert not found.is_empty
     assert not found.is_cut
     assert found.weekly_rate(its) == pytest.approx(1 / 35)
+
+
+def test_what_the_rules_would_tell_of_is_judged_too(story: Cast):
+    assert proof(story.vera, now=NOW).by_rules.recall == 0.0
+    criteria = {"least_score": 1.05}
+    rule = Rule("Odd", 'ifHCInOctets{ifName!="Ethernet9"}', kind="anomaly", criteria=criteria)
+    add_rule(story.alice, "custom", rule)
+    its = proof(story.vera, now=NOW).by_rules
+    assert (its.recall, its.precision, len(its.false_alarms)) == (0.5, 1.0, 0)
+    add_rule(story.alice, "custom", replace(rule, name="Odder", criteria={"least_score": 9.0}))
+    assert proof(story.vera, now=NOW).by_rules == its
 
 
 def test_the_days_decide_what_is_compared(story: Cast):
