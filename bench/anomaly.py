@@ -7,7 +7,6 @@ limits are what must hold; the anchors are in the notes. The second three rows u
 from __future__ import annotations
 
 import csv
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +18,8 @@ from app.cli.anomaly import score_series
 from app.domain.anomaly.base import Profile
 from app.domain.anomaly.novelty import STATE, Novelty
 from app.domain.anomaly.profiles import THRESHOLDS
+from bench.scorers import SHARED, scorer
 
-SHARED = Path(__file__).parents[2] / "shared"
 NAB = SHARED / "data" / "nab"
 # NAB's profile -> ours, limit, goal, anchors.
 PROFILES = {
@@ -37,8 +36,7 @@ def main() -> list[dict[str, Any]]:
 
 
 def _accuracy() -> list[dict[str, Any]]:
-    sys.path.insert(0, str(SHARED / "bench" / "ml"))
-    import nab_score  # noqa: PLC0415  it stands outside of the project
+    nab_score = scorer("nab_score")
 
     corpus = nab_score.load_corpus(str(NAB / "data"), str(NAB / "combined_windows.json"))
     scores = {name: score_series(*_series(NAB / "data" / name)).astype(float) for name in corpus}

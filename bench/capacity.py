@@ -6,17 +6,15 @@ fit of the days seen, its dates from draws of its two parameters and of the nois
 
 from __future__ import annotations
 
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from app.domain.forecast.capacity import HORIZON_DAYS, outlooks
 from app.domain.samples import Float64s
+from bench.scorers import scorer
 
-SHARED = Path(__file__).parents[2] / "shared"
 SEEDS = (211, 212, 213, 214)
 LINKS = 250
 DRAWS = 600
@@ -28,8 +26,7 @@ NAMES = ("p30", "p90", "p180", "d10", "d90", "d025", "d975")
 
 def main() -> list[dict[str, Any]]:
     """The rows of the table."""
-    sys.path.insert(0, str(SHARED / "bench" / "ml"))
-    import capacity_bench  # noqa: PLC0415  it stands outside of the project
+    capacity_bench = scorer("capacity_bench")
 
     ours, line, seconds = [], [], 0.0
     for seed in SEEDS:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from redis import Redis
 
 from app import clock
 from app.actions import forecasts
@@ -28,18 +27,16 @@ from app.domain.forecast.families import Family
 from app.domain.samples import Float64s
 from app.domain.tenancy import TenantId
 from app.tsdb import hourly
-from app.valkey import use_valkey
-from models.session import close_database, open_database, platform_session, tenant_connection
-from models.tenants import TenantRow
+from bench import fleet
+from bench.scorers import SHARED, scorer
+from models.session import tenant_connection
 from tests.factories.rolled_history import DAY_MS, HOUR_MS, store_hours
-from tests.factories.servers import SECRET_KEY, create_database, drop_database, embedded_servers, migrate
 
 SERIES: Final = int(os.environ.get("BENCH_SERIES", "5000"))
 WANTED: Final = 100_000
 WIDTH, DAYS, LATER_H = 100, 37, 6
 LIMIT_S, GOAL_S = 600.0, 120.0
 ROOT: Final = Path(__file__).parents[1]
-SHARED: Final = ROOT.parent / "shared"
 KINDS: Final = ("ifUtilisation", "cpu_load", "memory_used_bytes", "session_count", "latency_seconds")
 LEVELS: Final = ("lo80", "hi80", "lo95", "hi95")
 # measure -> what it must keep, and the goal
@@ -54,25 +51,12 @@ BOUNDS: Final[Mapping[str, tuple[Any, Any]]] = {
 
 def main() -> list[dict[str, Any]]:
     """The rows of the table."""
-    with embedded_servers() as servers:
-        use_valkey(Redis.from_url(servers.redis_url))
-        url = create_database(servers)
-        migrate(url)
-        open_database(url, role="worker", secret_key=SECRET_KEY)
-        try:
-            rows = _runs()
-        finally:
-            close_database()
-            drop_database(servers, url)
+    with fleet.tenant() as tenant:
+        rows = _runs(tenant)
     return [*rows, *_accuracy()]
 
 
-def _runs() -> list[dict[str, Any]]:
-    with platform_session() as session:
-        row = TenantRow(name="acme", title="Acme")
-        session.add(row)
-        session.flush()
-        tenant = TenantId(row.id)
+def _runs(tenant: TenantId) -> list[dict[str, Any]]:
     last_ms = _store(tenant)
     trained = Models(tenant, last_ms - LATER_H * HOUR_MS, _no_champion)
     began_s = time.perf_counter()
@@ -129,9 +113,8 @@ def _store(tenant: TenantId) -> int:
 
 
 def _accuracy() -> list[dict[str, Any]]:
-    data, scorer = SHARED / "data" / "forecast", SHARED / "bench" / "ml"
-    sys.path.insert(0, str(scorer))
-    import forecast_score  # noqa: PLC0415  it stands outside of the project
+    data = SHARED / "data" / "forecast"
+    forecast_score = scorer("forecast_score")
 
     train, test = (forecast_score.load(data / f"m4_hourly_{part}.csv") for part in ("train", "test"))
     began_s = time.perf_counter()

@@ -82,8 +82,7 @@ def advance(session: Session, tenant: TenantId, before_ms: Mapping[int, int], af
         "before": [moment(ms) for ms in before_ms.values()],
         "after": [moment(after_ms)] * len(before_ms),
     }
-    count: int = session.execute(_ADVANCE, parameters).rowcount  # type: ignore[attr-defined]  # of an update
-    if count != len(before_ms):
+    if session.connection().execute(_ADVANCE, parameters).rowcount != len(before_ms):
         raise Overtaken("another worker scores these series")
 
 

@@ -120,8 +120,7 @@ def write(session: Session, tenant: TenantId, made_ms: int, found: Sequence[Grou
         "checksums": [zlib.crc32(octets) for octets in packed],
         "packed": packed,
     }
-    count: int = session.execute(_WRITE, parameters).rowcount  # type: ignore[attr-defined]  # of an insert
-    return count == len(found)
+    return session.connection().execute(_WRITE, parameters).rowcount == len(found)
 
 
 def newest(

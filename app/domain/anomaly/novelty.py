@@ -10,14 +10,13 @@ wall clock, so that a shift of daylight saving time raises nothing. One state is
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.anomaly.base import Int32s, Int64s, Scores
+from app.domain.anomaly.base import Bytes, Float32s, Int32s, Int64s, Scores
+from app.domain.compiled import compiled
 from app.domain.samples import Float64s
 
 VIEWS: Final = 4
@@ -65,6 +64,8 @@ STATE: Final = np.dtype(
         ("block_rows", np.int32),
     ]
 )
+# One record of it, as kernels see it: its fields are attributes there, which numpy's own types do not know.
+State = Any
 _HEAD: Final = struct.Struct("<4sHH")
 _MAGIC: Final = b"WFN2"
 
@@ -89,14 +90,19 @@ class Novelty:
     def score(self, series: Int32s, ts_ms: Int64s, values: Float64s, *, ahead_ms: Int64s | None = None) -> Scores:
         """Score rows (n,) and learn from them."""
         count = len(series)
-        raw, recorded = np.zeros(count, dtype=np.float32), np.zeros(count, dtype=np.float32)
-        view = np.zeros(count, dtype=np.uint8)
-        low, high, nearest = (np.full(count, np.nan) for _ in range(3))
+        answers = _Answers(
+            raw=np.zeros(count, dtype=np.float32),
+            recorded=np.zeros(count, dtype=np.float32),
+            look=np.zeros(count, dtype=np.uint8),
+            low=np.full(count, np.nan),
+            high=np.full(count, np.nan),
+            nearest=np.full(count, np.nan),
+        )
         if count:
             ts_ms = np.ascontiguousarray(ts_ms, dtype=np.int64)
             local_ms = ts_ms if ahead_ms is None else ts_ms + ahead_ms
-            _score(self._states, series, ts_ms, local_ms, values, raw, recorded, view, low, high, nearest)
-        return Scores(raw, recorded, view, low, high, nearest)
+            _score(self._states, _Rows(series, ts_ms, local_ms, values), answers)
+        return Scores(*answers)
 
     def grow(self, count: int) -> None:
         """Have `count` series in total; the new ones are empty."""
@@ -118,22 +124,38 @@ class Novelty:
         self._states[at : at + len(states)] = states
 
 
-def _jit(function: Callable[..., Any]) -> Any:
-    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+class _Rows(NamedTuple):
+    """What is scored, (n,) each; `local_ms` is the time by the wall clock."""
+
+    series: Int32s
+    ts_ms: Int64s
+    local_ms: Int64s
+    values: Float64s
 
 
-@_jit
-def _score(states, series, ts_ms, local_ms, values, raw, recorded, view, low, high, nearest):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0917
+class _Answers(NamedTuple):
+    """Where the answers go, (n,) each; see Scores."""
+
+    raw: Float32s
+    recorded: Float32s
+    look: Bytes  # numba takes a field named view for the method
+    low: Float64s
+    high: Float64s
+    nearest: Float64s
+
+
+@compiled
+def _score(states: NDArray[Any], rows: _Rows, answers: _Answers) -> None:
     """Score each row by its series' state, then learn it; answers go to the last six arrays."""
     looks = np.empty(VIEWS)
     base = np.empty(VIEWS)
     found = np.empty(4)
-    for row in range(series.shape[0]):
-        value = values[row]
+    for row in range(rows.series.shape[0]):
+        value = rows.values[row]
         if not np.isfinite(value):
             continue
-        state = states[series[row]]
-        is_new_tick = _advance(state, ts_ms[row], local_ms[row])
+        state = states[rows.series[row]]
+        is_new_tick = _advance(state, rows.ts_ms[row], rows.local_ms[row])
         _look(state, value, looks, base)
         best = 0.0
         for at in range(VIEWS):
@@ -145,19 +167,19 @@ def _score(states, series, ts_ms, local_ms, values, raw, recorded, view, low, hi
             sure = 0.0 if seen < LEAST_TICKS else np.sqrt(min(1.0, seen / SURE_TICKS))
             score = min(1.0, found[0]) * weight * sure
             if score > best or at == 0:
-                low[row] = _plain(at, found[1], base[at])
-                high[row] = _plain(at, found[2], base[at])
-                nearest[row] = _plain(at, found[3], base[at])
+                answers.low[row] = _plain(at, found[1], base[at])
+                answers.high[row] = _plain(at, found[2], base[at])
+                answers.nearest[row] = _plain(at, found[3], base[at])
             if score > best:
                 best = score
-                view[row] = at + 1
+                answers.look[row] = at + 1
             _learn(state, at, looks[at], is_new_tick)
-        raw[row] = best
-        recorded[row] = _record(state, raw[row])
+        answers.raw[row] = best
+        answers.recorded[row] = _record(state, answers.raw[row])
 
 
-@_jit
-def _advance(state, ts_ms, local_ms):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@compiled
+def _advance(state: State, ts_ms: int, local_ms: int) -> bool:
     """Move a series' clocks to a row's time: ticks, slots of the day, blocks of the week; whether a tick began."""
     tick_slot = ts_ms // SLOT_MS
     if state.tick == 0:
@@ -167,7 +189,7 @@ def _advance(state, ts_ms, local_ms):  # type: ignore[no-untyped-def]  # noqa: A
         state.tick = 1
         state.tick_slot = tick_slot
         return True
-    is_new_tick = tick_slot != state.tick_slot
+    is_new_tick = bool(tick_slot != state.tick_slot)
     if is_new_tick:
         state.tick += 1
         state.tick_slot = tick_slot
@@ -190,8 +212,8 @@ def _advance(state, ts_ms, local_ms):  # type: ignore[no-untyped-def]  # noqa: A
     return is_new_tick
 
 
-@_jit
-def _look(state, value, looks, base):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@compiled
+def _look(state: State, value: float, looks: Float64s, base: Float64s) -> None:
     """The four looks at a value, and what DAY and WEEK compare it with; NaN where there is no day or week before."""
     state.slot_sum += value
     state.slot_rows += 1
@@ -206,8 +228,8 @@ def _look(state, value, looks, base):  # type: ignore[no-untyped-def]  # noqa: A
     looks[3], base[3] = _change(state.week, block, WEEK_BLOCKS, WEEK_MEAN)
 
 
-@_jit
-def _change(ring, newest, back, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@compiled
+def _change(ring: Float32s, newest: int, back: int, count: int) -> tuple[float, float]:
     """The mean of the newest `count` places minus that of those `back` before, and the latter; of places with both.
 
     The mean of a few places is noisier than that of all: it counts for less by the root.
@@ -225,8 +247,8 @@ def _change(ring, newest, back, count):  # type: ignore[no-untyped-def]  # noqa:
     return change / pairs * np.sqrt(pairs / count), before / pairs
 
 
-@_jit
-def _nearest(state, at, value, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@compiled
+def _nearest(state: State, at: int, value: float, found: Float64s) -> None:
     """Into found: distance to the nearest bin in memory / width of what is in memory; low, high; the nearest value."""
     found[:] = np.nan
     found[0] = 0.0
@@ -260,14 +282,14 @@ def _nearest(state, at, value, found):  # type: ignore[no-untyped-def]  # noqa: 
         found[0] = distance / (top - bottom)
 
 
-@_jit
-def _lives(stamp, tick):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@compiled
+def _lives(stamp: int, tick: int) -> bool:
     """Whether a bin was hit within memory."""
     return stamp != 0 and (tick % STAMPS - (stamp - 1)) % STAMPS < MEMORY_TICKS
 
 
-@_jit
-def _learn(state, at, value, is_new_tick):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@compiled
+def _learn(state: State, at: int, value: float, is_new_tick: bool) -> None:
     """Mark the value's bin; bins become twice as wide as often as it takes to hold it."""
     if state.width[at] == 0.0:
         state.width[at] = max(abs(value) * FINEST, 1e-300)
@@ -285,8 +307,8 @@ def _learn(state, at, value, is_new_tick):  # type: ignore[no-untyped-def]  # no
         state.seen[at] += 1
 
 
-@_jit
-def _widen(state, at, is_down):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@compiled
+def _widen(state: State, at: int, is_down: bool) -> None:
     """Have pairs of bins become one; the room that is won lies below or above."""
     stamps = state.stamps[at]
     tick = state.tick
@@ -305,16 +327,16 @@ def _widen(state, at, is_down):  # type: ignore[no-untyped-def]  # noqa: ANN001,
     state.width[at] *= 2
 
 
-@_jit
-def _newer(one, two, tick):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@compiled
+def _newer(one: int, two: int, tick: int) -> int:
     """The stamp of the two that is less long ago."""
     if one == 0 or two == 0:
         return max(one, two)
     return one if (tick % STAMPS - (one - 1)) % STAMPS <= (tick % STAMPS - (two - 1)) % STAMPS else two
 
 
-@_jit
-def _sweep(state, at):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@compiled
+def _sweep(state: State, at: int) -> None:
     """Forget bins beyond memory; when little of the bins is used any more, make them finer."""
     if state.seen[at] == 0:
         return
@@ -335,8 +357,8 @@ def _sweep(state, at):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         _refine(state, at)
 
 
-@_jit
-def _refine(state, at):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@compiled
+def _refine(state: State, at: int) -> None:
     """Split every used bin in two, which then stand in the middle."""
     stamps = state.stamps[at]
     first, count = state.first[at], state.last[at] - state.first[at] + 1
@@ -351,18 +373,18 @@ def _refine(state, at):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     state.first[at], state.last[at] = begin, begin + 2 * count - 1
 
 
-@_jit
-def _plain(at, look, base):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@compiled
+def _plain(at: int, look: float, base: float) -> float:
     """What a look means in the unit of the series."""
     if at == 0:
         return look
     if at == 1:
-        return np.sign(look) * np.expm1(abs(look))
+        return float(np.sign(look) * np.expm1(abs(look)))
     return base + look
 
 
-@_jit
-def _record(state, raw):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@compiled
+def _record(state: State, raw: np.float32) -> np.float32:
     """The score when it tops all of the last ticks, else 0."""
     top = np.float32(0.0)
     for at in range(RECORD_TICKS):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pmdarima  # type: ignore[import-untyped]
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+import pmdarima
+from threadpoolctl import threadpool_limits
 
 from app.domain.samples import Float64s
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingRegressor  # type: ignore[import-untyped]
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from sklearn.ensemble import HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
 
+from app.domain.compiled import compiled
 from app.domain.forecast import features as defined
 from app.domain.forecast.base import filled
 from app.domain.forecast.features import Features, features
@@ -97,10 +97,7 @@ class GlobalModel:
         """Seasonal naive plus what the trees say of these features, (n, h)."""
         a = self.arrays
         correction = np.full(len(seen.rows), float(a["facts"][0]))
-        _walk(
-            seen.rows, a["roots"], a["feature"], a["threshold"], a["left"], a["right"],
-            a["missing_left"], a["value"], correction,
-        )  # fmt: skip
+        _walk(_Trees(*(a[name] for name in _Trees._fields)), seen.rows, correction)
         return seen.naive + correction.reshape(seen.naive.shape) * seen.scale[:, None]
 
 
@@ -159,16 +156,28 @@ def _check(arrays: Mapping[str, NDArray[Any]]) -> None:
         raise ValueError("the model was trained on other features")
 
 
-@numba.njit(cache=True, nogil=True)
-def _walk(rows, roots, feature, threshold, left, right, missing_left, value, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0917
+class _Trees(NamedTuple):
+    """Trees as arrays over nodes; `roots`: where each begins; `feature` below 0: a leaf."""
+
+    roots: NDArray[Any]
+    feature: NDArray[Any]
+    threshold: NDArray[Any]
+    left: NDArray[Any]
+    right: NDArray[Any]
+    missing_left: NDArray[Any]
+    value: NDArray[Any]
+
+
+@compiled
+def _walk(trees: _Trees, rows: NDArray[np.float32], out: Float64s) -> None:
     """Add each tree's leaf to `out` (rows,)."""
     for row in range(rows.shape[0]):
         total = 0.0
-        for tree in range(roots.shape[0]):
-            node = roots[tree]
-            while feature[node] >= 0:
-                seen = rows[row, feature[node]]
-                goes_left = missing_left[node] == 1 if np.isnan(seen) else seen <= threshold[node]
-                node = left[node] if goes_left else right[node]
-            total += value[node]
+        for tree in range(trees.roots.shape[0]):
+            node = trees.roots[tree]
+            while trees.feature[node] >= 0:
+                seen = rows[row, trees.feature[node]]
+                goes_left = trees.missing_left[node] == 1 if np.isnan(seen) else seen <= trees.threshold[node]
+                node = trees.left[node] if goes_left else trees.right[node]
+            total += trees.value[node]
         out[row] += total

@@ -26,7 +26,8 @@ def encode(arrays: Arrays) -> bytes:
     if any(array.dtype.hasobject for array in arrays.values()):
         raise ValueError("an artefact holds numbers alone")
     out = io.BytesIO()
-    np.savez_compressed(out, **{name: arrays[name] for name in sorted(arrays)})  # type: ignore[arg-type]
+    in_order: dict[str, Any] = {name: arrays[name] for name in sorted(arrays)}
+    np.savez_compressed(out, **in_order)
     return out.getvalue()
 
 

@@ -137,13 +137,13 @@ def _facts(its: Anomaly, mark: Mark | None, alert_id: int | None, zone: tzinfo) 
 
 
 def _links(its: Anomaly, course: Course) -> list[Component]:
+    link, address = "alerts-explore", explore_href(its, course)
     links: list[Component] = [
-        dcc.Link([icon("chart-line"), "Explore"], href=explore_href(its, course), id="anomalies-explore")
+        dcc.Link([icon("chart-line"), "Explore"], href=address, id="anomalies-explore", className=link)
     ]
     if its.device:
-        links.append(dcc.Link([icon("server"), its.device], href=f"/inventory/{quote(its.device, safe='')}"))
-    for link in links:
-        link.className = "alerts-explore"  # type: ignore[attr-defined]  # Dash has no types here
+        address = f"/inventory/{quote(its.device, safe='')}"
+        links.append(dcc.Link([icon("server"), its.device], href=address, className=link))
     return links
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -36,6 +38,10 @@ def stages(cast: Cast) -> dict[int, str]:
     return {model.version: model.stage for model in queries.models(cast.vera)}
 
 
+def version(facts: Mapping[str, Any] | None) -> Any:
+    return (facts or {}).get("version")
+
+
 def test_a_model_is_promoted_with_a_reason_and_rolled_back_by_one_click(cast: Cast, three: list[int]) -> None:
     with pytest.raises(InvalidInput, match="say why"):
         models.promote(cast.alice, three[2], why="  ")
@@ -49,7 +55,7 @@ def test_a_model_is_promoted_with_a_reason_and_rolled_back_by_one_click(cast: Ca
     with pytest.raises(NotFound):
         models.rollback(cast.alice, "cpu")
     entries = [each for each in audit.entries(cast.alice) if each.noun == "models"]
-    assert [(each.action, each.before["version"], each.after["version"]) for each in reversed(entries)] == [  # type: ignore[index]
+    assert [(each.action, version(each.before), version(each.after)) for each in reversed(entries)] == [
         ("promote", 2, 3),
         ("rollback", 3, 2),
         ("rollback", 2, 1),
