@@ -195,7 +195,7 @@ def _empty(state: CapacityState) -> Component:
     if filters:
         return no_match("things", filters)
     if capacity.newest_run(current_viewer()) is None:
-        text = "The first forecast is made a few minutes after the first start, and then every night."
+        text = "The first one is made when the first hours are stored, in some minutes; then there is one every night."
         return nothing("No forecast yet", text, icon_name="trending-up")
     text = "Links need a speed, disks, memory and session tables a size; what is hardly used is left out."
     return nothing("Nothing that fills up", text, icon_name="trending-up")

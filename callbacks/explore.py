@@ -17,7 +17,7 @@ from app.clock import now_ms
 from app.domain.forecast.families import family_of
 from app.domain.labels import value_of
 from app.domain.tenancy import READ, may
-from app.domain.units import Scale, format_number, scale_for
+from app.domain.units import Scale, format_number, scale_for, shortened
 from app.figures.reduce import min_max
 from app.figures.theme import faded, series_colour
 from app.figures.timeseries import Band, Line, lines
@@ -176,7 +176,8 @@ def _figure(answer: explore.Answer, state: ExploreState, view: View, *, scale: S
     if state.compare:
         drawn += _compared(answer, state, view, scale)
     figure = lines(drawn, window=view.window, zone=view.zone, unit=scale.unit, bands=_bands(answer, view, coloured))
-    strip.add_to(figure, strip.of_expression(current_viewer(), answer.expr, view), view)
+    ribbon = strip.of_expression(current_viewer(), answer.expr, view, drawn=[its.labels for its in answer.series])
+    strip.add_to(figure, ribbon, view)
     if state.scale == "log":
         figure.update_yaxes(type="log", rangemode="normal")
     elif state.scale == "auto":
@@ -215,7 +216,7 @@ def _bands(answer: explore.Answer, view: View, coloured: int) -> list[Band]:
         return []
     now = now_ms()
     return [
-        Band(each.start_ms, each.end_ms or now, each.severity, f"A-{each.alert_id} {each.summary[:40]}")
+        Band(each.start_ms, each.end_ms or now, each.severity, f"A-{each.alert_id} {shortened(each.summary, 44)}")
         for each in explore.alert_annotations(viewer, sorted(devices), view.window, most=3)
     ]
 
@@ -223,7 +224,7 @@ def _bands(answer: explore.Answer, view: View, coloured: int) -> list[Band]:
 def _title(state: ExploreState) -> str:
     question = state.question
     if question.expr:
-        return question.expr if len(question.expr) <= 60 else f"{question.expr[:57]}…"
+        return shortened(question.expr, 60)
     words = explore.FUNCTIONS[question.function][0]
     name = question.metric if question.function == "value" else f"{question.metric}, {words}"
     return f"{name} by {', '.join(question.by)}" if question.by else name

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 def capacity(*, tenant: int) -> None:
     """Job: what is full when, as far as there is anything new to say; one worker at a time for a tenant."""
     with turn(f"capacity:{tenant}", longest_s=jobs.CAPACITY.timeout_s) as is_ours:
-        if not is_ours or actions.is_still_coming(TenantId(tenant)):
+        if not is_ours or actions.waits_for_history(TenantId(tenant)):
             return
         began_s = clock.monotonic_s()
         items = actions.keep_up(TenantId(tenant), now=clock.utc_now())

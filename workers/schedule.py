@@ -96,7 +96,7 @@ SCHEDULE: Final[Sequence[Timed]] = (
     Timed("sweep", 2, queue_once(jobs.SWEEP)),
     Timed("detect", 60, for_each_tenant(jobs.DETECT, 60)),
     Timed("compare", 600, for_each_tenant(jobs.COMPARE, 600)),
-    Timed("capacity", 600, for_each_tenant(jobs.CAPACITY, 600)),
+    Timed("capacity", 60, for_each_tenant(jobs.CAPACITY, 60)),
     Timed("forecast", 300, for_each_tenant(jobs.FORECAST, 300)),
     Timed("train", 300, train_everywhere),
     Timed("drift", 21_600, for_each_tenant(jobs.DRIFT, 21_600)),

@@ -82,13 +82,13 @@ def is_due(tenant: TenantId, *, now: datetime) -> bool:
         return _rollups(session, tenant) > run.rollups * MORE_HISTORY
 
 
-def is_still_coming(tenant: TenantId) -> bool:
-    """Whether history came in since the last look: a run would see half of it."""
+def waits_for_history(tenant: TenantId) -> bool:
+    """Whether a run would see nothing or half: no hour is rolled up yet, or more came in since the last look."""
     with tenant_session(tenant) as session:
         count = _rollups(session, tenant)
     before = valkey().getset(SEEN.format(tenant=tenant), count)
     valkey().expire(SEEN.format(tenant=tenant), SEEN_S)
-    return count > 0 and before != str(count).encode()
+    return before != str(count).encode() or count == 0
 
 
 def keep_up(tenant: TenantId, *, now: datetime) -> int | None:
@@ -101,7 +101,6 @@ def keep_up(tenant: TenantId, *, now: datetime) -> int | None:
         has_history = _has_new_history(tenant)
         items = run(tenant, now=now)
         capacity_past.say(tenant, last_complete_day(now))
-        raise_alerts(tenant, now=now)
         if has_history:
             capacity_past.backtest(tenant)
         capacity_past.compare(tenant)

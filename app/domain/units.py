@@ -80,3 +80,8 @@ def _time_scale(largest: float) -> Scale:
     if largest >= 120:
         return Scale(1 / 60, "min")
     return Scale(1.0, "s") if largest >= 1 else Scale(1000.0, "ms")
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, or its beginning with an ellipsis; `most` characters at most."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"

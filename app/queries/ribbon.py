@@ -36,19 +36,24 @@ MOST_ANOMALIES: Final = 2_000
 _NAMING: Final = ("device", "ifName", "cpu", "pool", "storage", "sensor")
 
 
-def ribbon_of(viewer: Viewer, expr: str, window: Window) -> Ribbon | None:
-    """The ribbon of the series that a PromQL expression reads. Raises QueryError."""
-    return ribbon(viewer, [selector.matchers for selector in selectors_in(parse(expr))], window)
+def ribbon_of(viewer: Viewer, expr: str, window: Window, *, drawn: Sequence[Labels] = ()) -> Ribbon | None:
+    """The ribbon of the series that a PromQL expression reads, or of those among them that are drawn.
+
+    A line that no single series stands behind, such as a sum, is no reason to leave any out. Raises QueryError.
+    """
+    return ribbon(viewer, [selector.matchers for selector in selectors_in(parse(expr))], window, drawn=drawn)
 
 
-def ribbon(viewer: Viewer, matcher_sets: Sequence[Sequence[Matcher]], window: Window) -> Ribbon | None:
+def ribbon(
+    viewer: Viewer, matcher_sets: Sequence[Sequence[Matcher]], window: Window, *, drawn: Sequence[Labels] = ()
+) -> Ribbon | None:
     """The ribbon of the series that satisfy any of the sets; None where none was scored or found unusual."""
     require(viewer, READ, NOUN)
     length_ms = max(LEAST_MS, -(-window.length_ms // STRETCHES))
     start_ms = window.start_ms // length_ms * length_ms
     count = -(-(window.end_ms - start_ms) // length_ms)
     with tenant_connection(viewer.tenant, read_only=True) as connection:
-        groups = _groups(connection, viewer.tenant, matcher_sets)
+        groups = _drawn(_groups(connection, viewer.tenant, matcher_sets), drawn)
         if not groups:
             return None
         if len(groups) * window.length_ms // LEAST_MS <= MOST_ROWS:
@@ -70,6 +75,23 @@ def _groups(connection: Connection, tenant: TenantId, matcher_sets: Sequence[Seq
         return selected
     pairs = ((group.group_id, zip(group.slots.tolist(), group.labels, strict=True)) for group in selected)
     return groups_of({(group_id, slot): labels for group_id, its in pairs for slot, labels in its})
+
+
+def _drawn(groups: Sequence[Group], lines: Sequence[Labels]) -> list[Group]:
+    """The series that a line each stands for; all of them when some line stands for no single one."""
+    wanted = {_unnamed(labels) for labels in lines}
+    kept, found = [], set()
+    for group in groups:
+        places = [place for place, labels in enumerate(group.labels) if _unnamed(labels) in wanted]
+        if places:
+            labels = tuple(group.labels[place] for place in places)
+            kept.append(Group(group.group_id, group.slots[places], labels))
+            found |= {_unnamed(each) for each in labels}
+    return kept if wanted and found == wanted else list(groups)
+
+
+def _unnamed(labels: Labels) -> Labels:
+    return tuple(pair for pair in labels if pair[0] != METRIC)
 
 
 def _boundary(viewer: Viewer) -> float:

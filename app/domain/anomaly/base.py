@@ -43,7 +43,7 @@ class View(IntEnum):
 SENTENCES: Final[Mapping[View, str]] = {
     View.NONE: "Nothing unusual: the series had values like this in the last two weeks.",
     View.VALUE: "The series had no value near this one in the last two weeks.",
-    View.LOG: "The value is of another order of magnitude than any in the last two weeks.",
+    View.LOG: "By its order of magnitude the series had no value near this one in the last two weeks.",
     View.DAY: "The last hour differs from the same hour yesterday more than such hours did before.",
     View.WEEK: "The last half day differs from the same half day a week ago more than such half days did before.",
     View.RESIDUAL: "The mean of the hour lies far outside the range that the forecast expected.",

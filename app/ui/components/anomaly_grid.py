@@ -18,7 +18,7 @@ from app.ui.components.grid import grid, mono_column, number_column, text_column
 # A view in the few words that fit a column or a chip.
 VIEWS: Final[Mapping[str, str]] = {
     "value": "New value",
-    "log": "New magnitude",
+    "log": "New on log scale",
     "day": "Unlike yesterday",
     "week": "Unlike last week",
     "residual": "Off forecast",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import plotly.graph_objects as go
 
 from app.domain.anomaly.ribbon import Ribbon
-from app.domain.labels import METRIC, Matcher, MatchOp
+from app.domain.labels import METRIC, Labels, Matcher, MatchOp
 from app.domain.tenancy import READ, Viewer, may
 from app.domain.timerange import Window
 from app.figures.ribbon import add_ribbon, mark_window
@@ -22,9 +23,9 @@ ASKED: Final = "w"
 WHOLE: Final = "all"
 
 
-def of_expression(viewer: Viewer, expr: str, view: View) -> Ribbon | None:
-    """The ribbon of the series that an expression reads; None for who may not see anomalies."""
-    return ribbon_of(viewer, expr, view.window) if may(viewer, READ, "anomalies") else None
+def of_expression(viewer: Viewer, expr: str, view: View, *, drawn: Sequence[Labels] = ()) -> Ribbon | None:
+    """The ribbon of the series that an expression reads, of those that are drawn; None for who may not see it."""
+    return ribbon_of(viewer, expr, view.window, drawn=drawn) if may(viewer, READ, "anomalies") else None
 
 
 def of_device(viewer: Viewer, device: str, metrics: str, view: View, *, interface: str = "") -> Ribbon | None:

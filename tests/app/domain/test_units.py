@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.domain.units import format_age, format_duration, format_number, format_value, scale_for
+from app.domain.units import format_age, format_duration, format_number, format_value, scale_for, shortened
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,8 @@ def test_age() -> None:
     now = datetime(2026, 11, 24, tzinfo=UTC)
     assert format_age(now - timedelta(minutes=5), now) == "5 min"
     assert scale_for(float("inf"), "bps").unit == "b/s"
+
+
+def test_a_text_that_is_too_long_says_so() -> None:
+    assert shortened("traffic", 7) == "traffic"
+    assert shortened("traffic is unusual", 9) == "traffic…"
