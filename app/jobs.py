@@ -10,7 +10,7 @@ from rq.serializers import JSONSerializer
 
 from app.valkey import valkey
 
-QUEUES: Final = ("ingest", "rules", "notify", "default", "reports", "detect", "ml")
+QUEUES: Final = ("ingest", "rules", "notify", "default", "reports", "detect", "ml", "arima")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ FORECAST: Final = Job("workers.forecast.forecast", "ml", 600)
 FORGET: Final = Job("workers.forget.forget", "default", 300)
 DELIVER: Final = Job("workers.notify.deliver", "notify", 60)
 DISCOVER: Final = Job("workers.discover.discover", "default", 300)
+PINNED: Final = Job("workers.forecast.pinned", "arima", 300)
 PREDICT: Final = Job("workers.forecast.predict", "detect", 60)
 RETAIN: Final = Job("workers.retain.retain", "default", 3000)
 RESTORE: Final = Job("workers.restore.restore", "default", 600)
@@ -57,6 +58,7 @@ JOBS: Final = (
     COMPACT,
     CAPACITY,
     FORECAST,
+    PINNED,
     DETECT,
     COMPARE,
     TOGETHER,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, LargeBinary, PrimaryKeyConstraint, SmallInteger
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, PrimaryKeyConstraint, SmallInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base
+from models.base import Base, Created, Id
 
 
 class ForecastRow(Base):
@@ -48,3 +48,16 @@ class ForecastQualityRow(Base):
     inside95: Mapped[int] = mapped_column(BigInteger)
     error: Mapped[float]
     naive_error: Mapped[float]
+
+
+class ForecastPinRow(Base):
+    """Series that somebody wants forecast by auto_arima, by a selector."""
+
+    __tablename__ = "forecast_pins"
+    __table_args__ = (UniqueConstraint("tenant_id", "selector"),)
+
+    id: Mapped[Id]
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    selector: Mapped[str]
+    made_by: Mapped[str]
+    created_at: Mapped[Created]

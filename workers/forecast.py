@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from app import clock, jobs
-from app.actions import bands, forecasts, inference
+from app.actions import bands, forecasts, inference, pins
 from app.actions.champions import champion
 from app.actions.forecasts import Models
 from app.domain.forecast.families import Family
@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 # Others wait on the same queue: a run is cut into pieces.
 BUDGET_S: Final = 20.0
 
+# auto_arima takes seconds a series.
+PINNED_S: Final = 240.0
+
 # The models of the run that each tenant is in, and those of its last run.
 _models: dict[TenantId, Models] = {}
 
@@ -34,6 +37,21 @@ def forecast(*, tenant: int) -> None:
         is_done = not is_ours or run(TenantId(tenant), clock.now_ms())
     if not is_done:
         jobs.enqueue(jobs.FORECAST, tenant=tenant)
+    elif is_ours:
+        jobs.enqueue(jobs.PINNED, tenant=tenant)
+
+
+def pinned(*, tenant: int) -> None:
+    """Job: series that somebody pinned, in the newest forecasts; what there is no time for stays as it is."""
+    with turn(f"forecast:{tenant}", longest_s=jobs.PINNED.timeout_s) as is_ours:
+        if not is_ours:
+            return
+        began_s = clock.monotonic_s()
+        found = pins.foretell(
+            TenantId(tenant), now_ms=clock.now_ms(), may_go_on=lambda: clock.monotonic_s() - began_s < PINNED_S
+        )
+    if found.series:
+        log.info("pinned series", extra={"tenant": tenant} | vars(found))
 
 
 def run(tenant: TenantId, now_ms: int) -> bool:

@@ -34,7 +34,7 @@ WORKER_QUEUES = {
     "worker-default": ("default", "reports"),
     # Detection keeps its states in memory and answers questions; forecasts and training take long.
     "worker-detect": ("detect",),
-    "worker-ml": ("ml",),
+    "worker-ml": ("ml", "arima"),
 }
 
 

@@ -39,6 +39,10 @@ _WRITE = text("""
     from unnest(cast(:groups as int[]), cast(:series as int[]), cast(:lacking as int[]), cast(:checksums as bigint[]),
         cast(:packed as bytea[])) as n(group_id, series, lacking, checksum, packed) on conflict do nothing
 """)
+_REPLACE = text("""
+    update forecasts set checksum = :checksum, packed = :packed
+    where tenant_id = :tenant and group_id = :group and made_at = :made_at
+""")
 # Uses forecasts_pkey, backwards for each group.
 _NEWEST = text("""
     select g.group_id, (extract(epoch from f.made_at) * 1000)::bigint as made_ms, f.checksum, f.packed
@@ -121,6 +125,19 @@ def write(session: Session, tenant: TenantId, made_ms: int, found: Sequence[Grou
         "packed": packed,
     }
     return session.connection().execute(_WRITE, parameters).rowcount == len(found)
+
+
+def replace(session: Session, tenant: TenantId, its: GroupForecast) -> None:
+    """Put another forecast in the place of a group's of the same moment."""
+    packed = _packed(its)
+    parameters = {
+        "tenant": tenant,
+        "group": its.group_id,
+        "made_at": moment(its.made_ms),
+        "checksum": zlib.crc32(packed),
+        "packed": packed,
+    }
+    session.execute(_REPLACE, parameters)
 
 
 def newest(

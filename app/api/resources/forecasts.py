@@ -9,6 +9,7 @@ from flask import Blueprint, Response
 
 from app import jobs
 from app.actions import bands, inference
+from app.actions import pins as actions
 from app.api.openapi import Listed, answer, documented, json_body
 from app.api.paging import page_of, requested_page
 from app.api.parameters import moment_parameter, text_parameter
@@ -25,11 +26,12 @@ from app.domain.forecast.outlook import (
     Predicted,
     PredictQuestion,
 )
-from app.domain.tenancy import READ
+from app.domain.tenancy import READ, WRITE
 from app.errors import InvalidInput
 from app.promql.parse import parse, parse_selector
 from app.queries import forecasts as queries
 from app.queries.forecasts import FamilyQuality
+from app.queries.pins import Pin, pins
 
 blueprint = Blueprint("forecasts", __name__)
 QUALITY_BACK = timedelta(days=14)
@@ -50,6 +52,18 @@ class PredictedOut(msgspec.Struct):
     """The series, in the order in which they came."""
 
     series: list[Predicted]
+
+
+class PinIn(msgspec.Struct, forbid_unknown_fields=True):
+    """A selector; its series (50 at most) are forecast by auto_arima, where that beats seasonal naive."""
+
+    selector: str
+
+
+class Made(msgspec.Struct):
+    """The id of what was made."""
+
+    id: int
 
 
 class QualityOut(msgspec.Struct):
@@ -87,6 +101,31 @@ def quality() -> Response:
     """The figures of past runs."""
     since = moment_parameter("since") or utc_now() - QUALITY_BACK
     return answer(QualityOut(queries.quality(current_viewer(), since=since)))
+
+
+@blueprint.get("/api/v1/forecasts/pins")
+@documented("List the series that are forecast by auto_arima", answer=Listed[Pin])
+@guarded(READ, "models")
+def list_pins() -> Response:
+    """All of them."""
+    return answer({"items": pins(current_viewer()), "next": None})
+
+
+@blueprint.post("/api/v1/forecasts/pins")
+@documented("Have series forecast by auto_arima", body=PinIn, answer=Made, status=201)
+@guarded(WRITE, "models")
+def pin() -> Response:
+    """From the next run on."""
+    return answer(Made(actions.pin(current_viewer(), json_body(PinIn).selector)), 201)
+
+
+@blueprint.delete("/api/v1/forecasts/pins/<int:pin_id>")
+@documented("Have them forecast like all others again", status=204)
+@guarded(WRITE, "models")
+def unpin(pin_id: int) -> Response:
+    """From the next run on."""
+    actions.unpin(current_viewer(), pin_id)
+    return answer(None, 204)
 
 
 @blueprint.post("/api/v1/forecasts/predict")

@@ -164,3 +164,15 @@ def _work_off(valkey: Redis) -> None:
     assert isinstance(data, bytes)
     _, _, _, arguments = msgspec.json.decode(zlib.decompress(data))
     predict(**arguments)
+
+
+def test_series_are_pinned_and_let_go(cast: Cast, db: RolledBackDatabase, valkey: Redis) -> None:
+    alice, charlie = Browser(make_server(), cast.alice), Browser(make_server(), cast.charlie)
+    made = alice.post(f"{ADDRESS}/pins", json={"selector": SELECTOR})
+    assert made.status_code == 201
+    assert [its["selector"] for its in alice.get(f"{ADDRESS}/pins").json["items"]] == [SELECTOR]
+    assert charlie.get(f"{ADDRESS}/pins").json["items"] == []
+    assert alice.post(f"{ADDRESS}/pins", json={"selector": SELECTOR}).status_code == 409
+    assert alice.post(f"{ADDRESS}/pins", json={"selector": "rate(x[5m])"}).status_code == 400
+    assert alice.send("DELETE", f"{ADDRESS}/pins/{made.json['id']}").status_code == 204
+    assert alice.send("DELETE", f"{ADDRESS}/pins/{made.json['id']}").status_code == 404
