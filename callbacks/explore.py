@@ -30,6 +30,7 @@ from app.ui.components.changed_list import changed_list, scope_of
 from app.ui.components.chart import chart
 from app.ui.components.states import nothing, stale
 from app.ui.components.table import Column, table
+from app.ui.csv_cells import harmless
 from app.ui.errors import shown, shown_in_panel
 from app.ui.explore_state import COMPARE, ExploreState
 from app.ui.urlstate import View
@@ -108,7 +109,7 @@ def save_csv(_clicks: int, search: str) -> Any:
     answer = explore.chart_series(current_viewer(), state.question, view.window, top=state.top)
     text = io.StringIO()
     rows = csv.writer(text)
-    rows.writerow(["time", *(_harmless(series.name) for series in answer.series)])
+    rows.writerow(["time", *(harmless(series.name) for series in answer.series)])
     for index, ms in enumerate(answer.ts_ms):
         moment = datetime.fromtimestamp(ms / 1000, UTC).isoformat().replace("+00:00", "Z")
         rows.writerow([moment, *(_cell(series.values[index]) for series in answer.series)])
@@ -299,8 +300,3 @@ def _step_words(step_ms: int) -> str:
 
 def _cell(value: float) -> str:
     return repr(float(value)) if np.isfinite(value) else ""
-
-
-def _harmless(text: str) -> str:
-    """A text that a spreadsheet will not run as a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

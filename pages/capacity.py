@@ -13,8 +13,9 @@ from app.domain.tenancy import READ
 from app.ui.capacity_state import AHEAD, CapacityState
 from app.ui.components.attributes import attrs
 from app.ui.components.filter_box import filter_box
-from app.ui.components.marks import hints, icon
+from app.ui.components.marks import hints
 from app.ui.components.panel import panel
+from app.ui.components.tools import copy_link, tool
 from app.ui.urlstate import Query
 
 PATH: Final = "/capacity"
@@ -142,20 +143,8 @@ def _actions() -> Component:
                 type="button",
                 title="Keeps this threshold for the thing that is shown; it is in the audit log.",
             ),
-            html.Button(
-                [icon("link"), html.Span("Copy link", className="wide-only")],
-                className="btn",
-                type="button",
-                title="Copy link",
-                **attrs({"data-action": "copy-link"}),
-            ),
-            html.Button(
-                [icon("download"), html.Span("CSV", className="wide-only")],
-                className="btn",
-                type="button",
-                id=CSV,
-                title="The list as a file",
-            ),
+            copy_link(),
+            tool("download", "CSV", "The list as a file", id=CSV),
         ],
         className="end",
     )

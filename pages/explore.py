@@ -13,8 +13,9 @@ from app.domain.tenancy import READ
 from app.queries.explore import AGGREGATIONS, FUNCTIONS
 from app.ui.components.attributes import attrs
 from app.ui.components.changed_list import changed_panel
-from app.ui.components.marks import hints, icon
+from app.ui.components.marks import hints
 from app.ui.components.panel import panel
+from app.ui.components.tools import copy_link, tool
 from app.ui.explore_state import COMPARE, ExploreState
 from app.ui.urlstate import Query
 
@@ -171,30 +172,16 @@ def _actions(has_expr: bool, *, has_bands: bool) -> Component:
                 id="explore-mode",
                 **attrs({"data-action": "explore-mode", "aria-pressed": "true" if has_expr else "false"}),
             ),
-            html.Button(
-                [icon("zap"), html.Span("What changed?", className="wide-only")],
-                className="btn",
-                type="button",
-                title="Which series were unusual in this range",
-                **attrs({"data-action": "explore-changed"}),
+            tool("zap", "What changed?", "Which series were unusual in this range (W)", action="explore-changed"),
+            tool(
+                "trending-up",
+                "Forecast",
+                "What the lines were expected to be and will be (B)",
+                action="bands",
+                is_on=has_bands,
             ),
-            html.Button(
-                [icon("trending-up"), html.Span("Forecast", className="wide-only")],
-                className="btn",
-                type="button",
-                title="What the lines were expected to be and will be (B)",
-                **attrs({"data-action": "bands", "aria-pressed": "true" if has_bands else "false"}),
-            ),
-            html.Button(
-                [icon("link"), html.Span("Copy link", className="wide-only")],
-                className="btn",
-                type="button",
-                title="Copy link",
-                **attrs({"data-action": "copy-link"}),
-            ),
-            html.Button(
-                [icon("download"), html.Span("CSV", className="wide-only")], className="btn", type="button", id=CSV
-            ),
+            copy_link(),
+            tool("download", "CSV", "The lines as a file", id=CSV),
         ],
         className="end",
     )

@@ -17,7 +17,6 @@ from app.domain.anomaly.memory import Memory
 from app.domain.anomaly.novelty import Novelty
 from app.domain.anomaly.question import ScoredColumn, ScoreQuestion
 from app.domain.tenancy import TenantId
-from app.errors import WatchfloorError
 from app.queries import scoring
 from app.queries.together import together as device_together
 from app.tsdb.detector_states import Overtaken
@@ -75,33 +74,17 @@ def compare(*, tenant: int) -> None:
 
 
 def score(*, tenant: int, question: str) -> None:
-    """Job: answer a question for scores; of a fault the caller is told what it was."""
-    asked = inference.question_of(TenantId(tenant), question)
-    if asked is None:
-        return
-    try:
-        wanted = msgspec.json.decode(asked, type=ScoreQuestion)
-        found = _scores(TenantId(tenant), wanted)
-    except WatchfloorError as error:
-        answer = msgspec.json.encode({"error": str(error)})
-    else:
-        answer = msgspec.json.encode({"series": found})
-    inference.answer_with(TenantId(tenant), question, answer)
+    """Job: answer a question for scores."""
+    inference.respond(TenantId(tenant), question, lambda asked: _scores(TenantId(tenant), asked))
 
 
 def together(*, tenant: int, question: str) -> None:
     """Job: answer what the readings of an anomaly's device were together; the question is its id."""
-    asked = inference.question_of(TenantId(tenant), question)
-    if asked is None:
-        return
-    try:
-        answer = msgspec.json.encode(device_together(TenantId(tenant), int(asked)))
-    except WatchfloorError as error:
-        answer = msgspec.json.encode({"error": str(error)})
-    inference.answer_with(TenantId(tenant), question, answer)
+    inference.respond(TenantId(tenant), question, lambda asked: device_together(TenantId(tenant), int(asked)))
 
 
-def _scores(tenant: TenantId, wanted: ScoreQuestion) -> list[ScoredColumn]:
+def _scores(tenant: TenantId, asked: bytes) -> list[ScoredColumn]:
+    wanted = msgspec.json.decode(asked, type=ScoreQuestion)
     if wanted.series:
         return scoring.score_values(Novelty, wanted.series)
     return scoring.score_stored(tenant, Novelty, wanted.selector, start_ms=wanted.start_ms, end_ms=wanted.end_ms)

@@ -15,7 +15,6 @@ from app.domain.forecast.families import Family
 from app.domain.forecast.hourly import Served
 from app.domain.forecast.outlook import Predicted, PredictQuestion
 from app.domain.tenancy import TenantId
-from app.errors import WatchfloorError
 from app.queries import forecasting
 from workers.one_at_a_time import turn
 
@@ -77,17 +76,11 @@ def models_of(tenant: TenantId, made_ms: int) -> Models:
 
 
 def predict(*, tenant: int, question: str) -> None:
-    """Job: answer a question for forecasts; of a fault the caller is told what it was."""
-    asked = inference.question_of(TenantId(tenant), question)
-    if asked is None:
-        return
-    try:
-        found = _predicted(TenantId(tenant), asked)
-        answer = msgspec.json.encode({"series": found})
-    except WatchfloorError as error:
-        answer = msgspec.json.encode({"error": str(error)})
-    bands.keep(TenantId(tenant), asked, answer)
-    inference.answer_with(TenantId(tenant), question, answer)
+    """Job: answer a question for forecasts, and keep the answer for charts that ask the same."""
+    owner = TenantId(tenant)
+    inference.respond(
+        owner, question, lambda asked: _predicted(owner, asked), keep=lambda asked, its: bands.keep(owner, asked, its)
+    )
 
 
 def _predicted(tenant: TenantId, asked: bytes) -> list[Predicted]:

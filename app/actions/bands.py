@@ -15,7 +15,6 @@ from app.actions import inference
 from app.auth.permissions import require
 from app.domain.forecast.outlook import HOUR_MS, Predicted, PredictQuestion
 from app.domain.tenancy import READ, TenantId, Viewer
-from app.errors import InvalidInput
 from app.valkey import valkey
 
 NOUN: Final = "metrics"
@@ -36,21 +35,13 @@ def bands(viewer: Viewer, wanted: PredictQuestion) -> list[Predicted] | None:
     found = valkey().get(_name(viewer.tenant, asked))
     if not isinstance(found, bytes):
         found = inference.ask_ahead(viewer, NOUN, jobs.PREDICT, asked, name=digest(asked), wait_s=WAIT_S)
-    return None if found is None else decoded(found)
-
-
-def decoded(answer: bytes) -> list[Predicted]:
-    """The series of an answer. Raises InvalidInput with what the worker said of a fault."""
-    found = msgspec.json.decode(answer)
-    if "error" in found:
-        raise InvalidInput("forecast", found["error"])
-    return msgspec.convert(found["series"], list[Predicted])
+    return None if found is None else inference.opened(found, list[Predicted], where="forecast")
 
 
 def keep(tenant: TenantId, asked: bytes, answer: bytes) -> None:
     """Keep an answer until the hour after it."""
-    is_fault = answer.startswith(b'{"error"')
-    valkey().set(_name(tenant, asked), answer, ex=FAULT_KEPT_S if is_fault else KEPT_S)
+    kept_s = FAULT_KEPT_S if inference.is_fault(answer) else KEPT_S
+    valkey().set(_name(tenant, asked), answer, ex=kept_s)
 
 
 def digest(asked: bytes) -> str:

@@ -1,12 +1,13 @@
-"""Asking the workers of detection and waiting for their answer: the web computes no model itself.
+"""Asking workers and waiting for their answer: the web computes no model itself.
 
 The question and the answer pass through Valkey for a minute; the job carries ids alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from secrets import token_hex
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -14,9 +15,13 @@ from app import jobs
 from app.auth.permissions import require
 from app.domain.anomaly.together import Together
 from app.domain.tenancy import READ, TenantId, Viewer
-from app.errors import Overloaded, Unavailable
+from app.errors import InvalidInput, Overloaded, Unavailable, WatchfloorError
 from app.queries.anomalies import NOUN, anomaly
 from app.valkey import valkey
+
+T = TypeVar("T")
+# (question, answer)
+Keep = Callable[[bytes, bytes], None]
 
 ASKED: Final = "ml:asked:{tenant}:{question}"
 ANSWERED: Final = "ml:answered:{tenant}:{question}"
@@ -30,8 +35,15 @@ MOST_AHEAD: Final = 30
 RETRY_AFTER_S: Final = 5
 
 
+class _Answer(msgspec.Struct, omit_defaults=True):
+    """What a worker answers: what it found, or what was wrong."""
+
+    found: msgspec.Raw = msgspec.Raw(b"null")
+    error: str = ""
+
+
 def ask(viewer: Viewer, noun: str, job: jobs.Job, question: bytes, *, wait_s: int = WAIT_S) -> bytes:
-    """Have `job` answer a question; it calls question_of() and answer_with().
+    """Have `job` answer a question by respond(); opened() reads what comes.
 
     Raises Unavailable when there is no answer in time, Overloaded when the tenant has asked too much at once.
     """
@@ -57,7 +69,7 @@ def ask(viewer: Viewer, noun: str, job: jobs.Job, question: bytes, *, wait_s: in
 def together(viewer: Viewer, anomaly_id: int) -> Together:
     """How the readings of an anomaly's device were together. Raises NotFound, Unavailable, Overloaded."""
     asked = str(anomaly(viewer, anomaly_id).id).encode()
-    return msgspec.json.decode(ask(viewer, NOUN, jobs.TOGETHER, asked), type=Together)
+    return opened(ask(viewer, NOUN, jobs.TOGETHER, asked), Together, where="anomaly")
 
 
 def ask_ahead(viewer: Viewer, noun: str, job: jobs.Job, question: bytes, *, name: str, wait_s: int) -> bytes | None:
@@ -80,14 +92,43 @@ def ask_ahead(viewer: Viewer, noun: str, job: jobs.Job, question: bytes, *, name
     return answer if isinstance(answer, bytes) else None
 
 
-def question_of(tenant: TenantId, question: str) -> bytes | None:
-    """What was asked; None when nobody waits any more."""
+def opened(answer: bytes, of: type[T], *, where: str) -> T:
+    """What a worker found. Raises InvalidInput at `where` with what it said was wrong."""
+    its = msgspec.json.decode(answer, type=_Answer)
+    if its.error:
+        raise InvalidInput(where, its.error)
+    return msgspec.json.decode(its.found, type=of)
+
+
+def is_fault(answer: bytes) -> bool:
+    """Whether a worker said that something was wrong."""
+    return bool(msgspec.json.decode(answer, type=_Answer).error)
+
+
+def respond(tenant: TenantId, question: str, find: Callable[[bytes], object], *, keep: Keep | None = None) -> None:
+    """For jobs: answer a question by what `find` finds, or by what was wrong; nothing when nobody waits any more.
+
+    `keep` is given the question and the answer before anybody else.
+    """
+    asked = _question_of(tenant, question)
+    if asked is None:
+        return
+    try:
+        its = _Answer(found=msgspec.Raw(msgspec.json.encode(find(asked))))
+    except WatchfloorError as error:
+        its = _Answer(error=str(error))
+    answer = msgspec.json.encode(its)
+    if keep is not None:
+        keep(asked, answer)
+    _answer_with(tenant, question, answer)
+
+
+def _question_of(tenant: TenantId, question: str) -> bytes | None:
     found = valkey().getdel(ASKED.format(tenant=tenant, question=question))
     return found if isinstance(found, bytes) else None
 
 
-def answer_with(tenant: TenantId, question: str, answer: bytes) -> None:
-    """Hand the answer to who waits for it."""
+def _answer_with(tenant: TenantId, question: str, answer: bytes) -> None:
     name = ANSWERED.format(tenant=tenant, question=question)
     valkey().rpush(name, answer)
     valkey().expire(name, KEPT_S)

@@ -141,7 +141,7 @@ def test_bands_lie_behind_the_lines_and_go_beyond_the_range(network: Cast, valke
     parts = {"mean": [1.0] * 48, "lo80": [0.9] * 48, "hi80": [1.1] * 48, "lo95": [0.8] * 48, "hi95": [1.2] * 48}
     known = {"labels": dict(lines[0].labels), "from_ts": question.end_ms, "ts": ahead, **parts}
     lacking = {"labels": dict(lines[1].labels), "lacking_h": 30}
-    bands.keep(network.acme, msgspec.json.encode(question), msgspec.json.encode({"series": [known, lacking]}))
+    bands.keep(network.acme, msgspec.json.encode(question), msgspec.json.encode({"found": [known, lacking]}))
     shown = drawn(viewer, f"{search}&b=1")[0]
     figure = shown.children[0].children.figure
     assert len([trace for trace in figure.data if trace.meta == "band"]) == 3

@@ -121,10 +121,8 @@ def get_together(anomaly_id: int) -> Response:
 def score() -> Response:
     """Each point scored by those before it, as detection does; a worker computes it."""
     asked = msgspec.json.encode(_question(json_body(ScoreIn)))
-    found = msgspec.json.decode(inference.ask(current_viewer(), "anomalies", jobs.SCORE, asked))
-    if "error" in found:
-        raise InvalidInput("selector", found["error"])
-    return answer(found)
+    found = inference.ask(current_viewer(), "anomalies", jobs.SCORE, asked)
+    return answer(ScoresOut(inference.opened(found, list[ScoredColumn], where="selector")))
 
 
 def _question(body: ScoreIn) -> ScoreQuestion:

@@ -134,8 +134,8 @@ def unpin(pin_id: int) -> Response:
 def predict() -> Response:
     """The next values with their ranges, by the code that every run uses; an ml worker computes it."""
     asked = msgspec.json.encode(_question(json_body(PredictIn)))
-    found = bands.decoded(inference.ask(current_viewer(), "metrics", jobs.PREDICT, asked))
-    return answer(PredictedOut(found))
+    found = inference.ask(current_viewer(), "metrics", jobs.PREDICT, asked)
+    return answer(PredictedOut(inference.opened(found, list[Predicted], where="forecast")))
 
 
 def _question(body: PredictIn) -> PredictQuestion:

@@ -140,6 +140,21 @@
     wf.props("shell-mantine", { forceColorScheme: theme });
     wf.redraw();
   };
+  /* A strip that says what was done, for ten seconds; `action` takes it back, `gone` is called when it no longer can. */
+  const UNDO_MS = 10000, undoTimers = new WeakMap();
+  wf.offerUndo = (box, words, action, gone) => {
+    box.textContent = words;
+    if (action) {
+      const button = document.createElement("button");
+      button.type = "button"; button.className = "btn quiet"; button.dataset.action = action;
+      button.innerHTML = '<span class="i i-undo-2" aria-hidden="true"></span>Undo<span class="key" aria-hidden="true">U</span>';
+      box.appendChild(button);
+    }
+    box.classList.remove("hidden");
+    clearTimeout(undoTimers.get(box));
+    undoTimers.set(box, setTimeout(() => { box.classList.add("hidden"); gone(); }, UNDO_MS));
+  };
+
   wf.notify = (message, kind) => wf.props("shell-notices", { sendNotifications: [{ action: "show", message, autoClose: 4000,
     color: kind === "error" ? "var(--major)" : "var(--acc)" }] });
 

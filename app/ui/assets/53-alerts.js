@@ -5,8 +5,7 @@
   const WORDS = { critical: "Critical", major: "Major", minor: "Minor", warning: "Warning", unknown: "Unknown" };
   const INVERSE = { ack: "unack", snooze: "unsnooze", assign: "assign", expected: "unjudge", real: "unjudge" };
   const DONE = { ack: "acknowledged", unack: "no longer acknowledged", snooze: "snoozed", unsnooze: "awake again", assign: "assigned", resolve: "resolved", expected: "expected", real: "real" };
-  const UNDO_MS = 10000;
-  let api = null, cursor = null, last = null, number = 0, undoTimer = 0, selTimer = 0;
+  let api = null, cursor = null, last = null, number = 0, selTimer = 0;
   const el = (name, props, ...children) => window.React.createElement(name, props, ...children);
   const cells = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
   const byId = (id) => document.getElementById(id);
@@ -114,16 +113,8 @@
     last = INVERSE[verb] ? { verb: INVERSE[verb], ids, extra: verb === "assign" ? { user: "" } : {} } : null;
     const box = byId("alerts-undo");
     if (!box || !DONE[verb]) return;
-    box.textContent = `${ids.length === 1 ? "A-" + ids[0] : ids.length + " alerts"} ${DONE[verb]}`;
-    if (last) {
-      const button = document.createElement("button");
-      button.type = "button"; button.className = "btn quiet"; button.dataset.action = "alerts-undo";
-      button.innerHTML = '<span class="i i-undo-2" aria-hidden="true"></span>Undo<span class="key" aria-hidden="true">U</span>';
-      box.appendChild(button);
-    }
-    box.classList.remove("hidden");
-    clearTimeout(undoTimer);
-    undoTimer = setTimeout(() => { box.classList.add("hidden"); last = null; }, UNDO_MS);
+    const words = `${ids.length === 1 ? "A-" + ids[0] : ids.length + " alerts"} ${DONE[verb]}`;
+    wf.offerUndo(box, words, last ? "alerts-undo" : "", () => { last = null; });
   }
   function undo() {
     if (!last) return;

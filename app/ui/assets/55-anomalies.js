@@ -2,9 +2,8 @@
 (function () {
   "use strict";
   const wf = window.watchfloor;
-  const UNDO_MS = 10000;
   const WORDS = { expected: "Expected", real: "Real", undo: "" };
-  let api = null, cursor = null, number = 0, undoable = null, undoTimer = 0, selTimer = 0;
+  let api = null, cursor = null, number = 0, undoable = null, selTimer = 0;
   const el = (name, props, ...children) => window.React.createElement(name, props, ...children);
   const cells = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
   const byId = (id) => document.getElementById(id);
@@ -71,14 +70,7 @@
     undoable = id;
     const box = byId("anomalies-undo"), node = api && api.getRowNode(String(id));
     const subject = node ? [node.data.metric, node.data.device].filter(Boolean).join(" on ") : "Anomaly " + id;
-    box.textContent = `${subject}: ${verb}`;
-    const button = document.createElement("button");
-    button.type = "button"; button.className = "btn quiet"; button.dataset.action = "anomalies-undo";
-    button.innerHTML = '<span class="i i-undo-2" aria-hidden="true"></span>Undo<span class="key" aria-hidden="true">U</span>';
-    box.appendChild(button);
-    box.classList.remove("hidden");
-    clearTimeout(undoTimer);
-    undoTimer = setTimeout(() => { box.classList.add("hidden"); undoable = null; }, UNDO_MS);
+    wf.offerUndo(box, `${subject}: ${verb}`, "anomalies-undo", () => { undoable = null; });
   }
   function undo() {
     const id = undoable || picked();

@@ -142,7 +142,7 @@ def test_what_is_wrong_with_a_question_is_said(browser: Browser, body: dict[str,
 
 def test_bands_of_a_chart_are_computed_once_an_hour(cast: Cast, valkey: Redis) -> None:
     wanted = PredictQuestion(expr="up", end_ms=HOUR_MS)
-    bands.keep(cast.acme, msgspec.json.encode(wanted), b'{"series":[{"labels":{"a":"b"},"lacking_h":7}]}')
+    bands.keep(cast.acme, msgspec.json.encode(wanted), b'{"found":[{"labels":{"a":"b"},"lacking_h":7}]}')
     found = bands.bands(cast.vera, wanted)
     assert found is not None
     assert (found[0].labels, found[0].lacking_h) == ({"a": "b"}, 7)
