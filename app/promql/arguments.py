@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from app.domain.labels import METRIC, Labels
+from app.domain.labels import Labels
 from app.domain.samples import Float64s, absent_array
+from app.promql.label_sets import LabelSets
 from app.promql.nodes import Node
-from app.promql.vectors import Grid, Vectors, drop_empty, no_vectors, refuse_same, without_names
+from app.promql.vectors import Grid, Vectors, drop_empty, no_vectors, refuse_same
 from app.promql.windows import Windows
 
 
@@ -22,7 +23,7 @@ class Ranges:
 
     def map(self, compute: Callable[[Windows], Float64s], *, keeps_name: bool = False) -> Vectors:
         """One value per series and step: what `compute` answers for each block, (steps, n) with ABSENT."""
-        labels = [one for names, _ in self.blocks for one in names]
+        labels = LabelSets.joined([LabelSets.of(names) for names, _ in self.blocks])
         if not labels:
             return no_vectors(self.steps)
         values = absent_array((len(labels), self.steps))
@@ -31,24 +32,11 @@ class Ranges:
             self.check()
             values[row : row + len(names)] = compute(windows).T
             row += len(names)
-        result = drop_empty(Vectors(labels, values))
-        if keeps_name:
-            return result
-        unnamed = without_names(result.labels)
+        result = drop_empty(Vectors(labels if keeps_name else labels.unnamed, values))
         # Not merged as elsewhere: two series that differ by name only are refused even if they never meet.
-        if not _is_of_one_metric(result.labels, unnamed):
-            refuse_same(unnamed)
-        return Vectors(unnamed, result.values)
-
-
-def _is_of_one_metric(labels: Sequence[Labels], unnamed: Sequence[Labels]) -> bool:
-    """Whether different series stay different without their names; cheaper than comparing all of them."""
-    firsts = {one[0] if one else ("", "") for one in labels}
-    return (
-        len(firsts) == 1
-        and next(iter(firsts))[0] == METRIC
-        and all(len(a) == len(b) + 1 for a, b in zip(labels, unnamed, strict=True))
-    )
+        if not keeps_name and labels.metric is None:
+            refuse_same(result.labels)
+        return result
 
 
 Value = Vectors | Float64s | str | Ranges

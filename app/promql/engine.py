@@ -13,12 +13,13 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from app.domain.labels import METRIC, Labels, Matcher
+from app.domain.labels import Labels, Matcher
 from app.domain.samples import Float64s, Int64s
 from app.errors import QueryError
 from app.promql.aggregates import aggregate
 from app.promql.arguments import Arguments, Ranges, Value
 from app.promql.functions import FUNCTIONS
+from app.promql.label_sets import LabelSets
 from app.promql.limits import Budget, Limits
 from app.promql.matching import combine_vectors
 from app.promql.nodes import (
@@ -241,8 +242,7 @@ class Evaluation:
 
     def _hint_at_gauges(self, value: Value) -> None:
         assert isinstance(value, Ranges)
-        first_labels = {one[0] for labels, _ in value.blocks for one in labels if one}
-        for name in sorted(text for label, text in first_labels if label == METRIC):
+        for name in sorted(frozenset().union(*(LabelSets.of(labels).names for labels, _ in value.blocks)) - {""}):
             if not name.endswith(COUNTER_ENDINGS):
                 self.budget.inform(
                     "PromQL info: metric might not be a counter, name does not end in "

@@ -9,6 +9,7 @@ import numpy as np
 
 from app.domain.labels import Labels, Matcher
 from app.domain.samples import ABSENT, Float64s, Int64s, absent_array, is_absent, is_stale
+from app.promql.label_sets import LabelSets
 from app.promql.limits import Budget
 from app.promql.rollups import RolledWindows, RollupSource
 from app.promql.select import SeriesBlock, SeriesSource
@@ -145,7 +146,7 @@ def side_by_side(blocks: list[SeriesBlock]) -> list[SeriesBlock]:
     for found in alike.values():
         for begin in range(0, len(found), WIDE // NARROW):
             some = found[begin : begin + WIDE // NARROW]
-            labels = tuple(one for block in some for one in block.labels)
+            labels = LabelSets.joined([LabelSets.of(block.labels) for block in some])
             values = some[0].values if len(some) == 1 else np.concatenate([block.values for block in some], axis=1)
             result.append(SeriesBlock(labels, some[0].ts_ms, values))
     return result
@@ -153,6 +154,8 @@ def side_by_side(blocks: list[SeriesBlock]) -> list[SeriesBlock]:
 
 def one_place_each(blocks: list[SeriesBlock]) -> list[SeriesBlock]:
     """The same samples with every series in one block only; of two samples at one time the later block's stays."""
+    if all(block.is_apart for block in blocks):
+        return blocks
     count = sum(len(block.labels) for block in blocks)
     seen: set[Labels] = set()
     seen.update(*(block.labels for block in blocks))

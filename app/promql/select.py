@@ -19,13 +19,15 @@ class SeriesBlock:
 
     `labels`: n columns. `ts_ms`: (t,) int64, strictly ascending. `values`: (t, n) float64, where ABSENT
     means "no sample of this series at this time" and STALE is Prometheus's stale marker. `tier_ms` above 0: not the
-    samples themselves, which are gone, but the first and the last of every so many milliseconds.
+    samples themselves, which are gone, but the first and the last of every so many milliseconds. `is_apart`: no other
+    block of the answer that says so has a series of this one.
     """
 
     labels: tuple[Labels, ...]
     ts_ms: Int64s
     values: Float64s
     tier_ms: int = 0
+    is_apart: bool = False
 
 
 class SeriesSource(Protocol):

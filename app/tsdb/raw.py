@@ -82,7 +82,7 @@ def fetch(
     connection: Connection, tenant: TenantId, groups: Sequence[Group], *, start_ms: int, end_ms: int
 ) -> dict[int, Raw]:
     """What each group has at start_ms <= ts <= end_ms; parts of blocks may reach beyond."""
-    first_slots = {group.group_id: int(group.slots.min()) for group in groups}
+    first_slots = {group.group_id: group.first_slot for group in groups}
     parameters = {
         "tenant": tenant,
         "start": moment(start_ms),
@@ -90,7 +90,7 @@ def fetch(
         "first_bucket": moment(start_ms - BLOCK_MS),
         "groups": list(first_slots),
         "first_bytes": [8 * slot + 1 for slot in first_slots.values()],
-        "bytes": [8 * int(np.ptp(group.slots) + 1) for group in groups],
+        "bytes": [8 * group.span for group in groups],
     }
     driver: Any = connection.connection.driver_connection
     with driver.cursor(binary=True) as cursor:
@@ -109,33 +109,38 @@ def fetch(
 
 def _hot_rows(rows: Sequence[Any], first_slots: dict[int, int]) -> dict[int, Rows]:
     """The hot rows of each group, from what _ROWS answers."""
+    hot = [row for row in rows if row[6] is None]
+    if not hot:
+        return {}
+    # Of all groups at once: a handful of array calls for each of a thousand takes as long as the rest of a query.
+    ts_ms = _times_of(b"".join([row[2] for row in hot]))
+    widths = np.frombuffer(b"".join([row[7] for row in hot]), dtype=">i4")
+    bounds = np.cumsum([0, *(len(row[2]) // 8 for row in hot)])
+    firsts = bounds[:-1]
+    least, most = np.minimum.reduceat(widths, firsts), np.maximum.reduceat(widths, firsts)
+    steps = np.diff(ts_ms, append=ts_ms[-1])
+    steps[bounds[1:] - 1] = 1  # from the last row of a group to the first of the next
+    is_plain = ((least > 0) & (least == most)).tolist()
+    is_ascending = (np.minimum.reduceat(steps, firsts) > 0).tolist()
     found: dict[int, Rows] = {}
     apart: list[Any] = []
-    for row in rows:
-        if row[6] is not None:
-            continue
-        plain = _as_matrix(row, first_slots[row[0]])
-        if plain is not None:
-            found[row[0]] = plain
-        else:
+    for number, (row, begin, end) in enumerate(zip(hot, firsts.tolist(), bounds[1:].tolist(), strict=True)):
+        its = _as_matrix(row, ts_ms[begin:end], is_ascending=is_ascending[number]) if is_plain[number] else None
+        if its is None:
             apart += _taken_apart(row)
+        else:
+            found[row[0]] = Rows(its[0], [], [], first_slots[row[0]], its[1])
     return found | by_group(apart, first_slots)
 
 
-def _as_matrix(row: Any, first_slot: int) -> Rows | None:
-    """The rows of a group in order of time; None when any is sparse, of another width, or of the same time."""
-    _, _, times, _, _, vals, _, sizes = row
-    widths = np.frombuffer(sizes, dtype=">i4")
-    if widths[0] <= 0 or (widths != widths[0]).any():
-        return None
-    ts_ms = _times_of(times)
-    matrix = np.frombuffer(vals, dtype="<f8").reshape(len(ts_ms), -1)
-    if (np.diff(ts_ms) <= 0).any():
-        order = np.argsort(ts_ms)
-        ts_ms, matrix = ts_ms[order], matrix[order]
-        if (np.diff(ts_ms) == 0).any():
-            return None
-    return Rows(ts_ms, [], [], first_slot, matrix)
+def _as_matrix(row: Any, ts_ms: Int64s, *, is_ascending: bool) -> tuple[Int64s, Float64s] | None:
+    """The dense rows of a group in order of time; None when two are of the same."""
+    matrix = np.frombuffer(row[5], dtype="<f8").reshape(len(ts_ms), -1)
+    if is_ascending:
+        return ts_ms, matrix
+    order = np.argsort(ts_ms)
+    ts_ms = ts_ms[order]
+    return None if (np.diff(ts_ms) == 0).any() else (ts_ms, matrix[order])
 
 
 def _taken_apart(row: Any) -> Iterator[tuple[int, float, int, bytes | None, bytes]]:
@@ -198,12 +203,12 @@ def blocks_of(group: Group, raw: Raw, *, start_ms: int, end_ms: int) -> list[Ser
     size = len(times) * len(group.slots)
     if size > SMALL_BLOCK_CELLS and len(cells.values) < LEAST_FILLED * size:
         return [
-            SeriesBlock((group.labels[int(part.slots[0])],), part.ts_ms, part.values)
+            SeriesBlock((group.labels[int(part.slots[0])],), part.ts_ms, part.values, is_apart=True)
             for part in _column_by_column(times, cells)
         ]
     if not len(times):
         return []
-    return [SeriesBlock(group.labels, times, _matrix(times, cells, len(group.slots)))]
+    return [SeriesBlock(group.labels, times, _matrix(times, cells, len(group.slots)), is_apart=True)]
 
 
 def merged(raw: Raw) -> list[Part]:
@@ -268,20 +273,19 @@ def _dense(group: Group, raw: Raw, start_ms: int, end_ms: int) -> list[SeriesBlo
         return []
     if np.isnan(values).any() and is_absent(values).any():
         return None
-    return [SeriesBlock(group.labels, times, values)]
+    return [SeriesBlock(group.labels, times, values, is_apart=True)]
 
 
 def _hot_alone(group: Group, rows: Rows, matrix: Float64s) -> list[SeriesBlock] | None:
     """The most usual case: nothing but a matrix, whose times are those asked for. None if samples are missing."""
-    columns = group.slots - rows.first_slot
     width = matrix.shape[1]
-    if columns.max() >= width:
+    if group.first_slot - rows.first_slot + group.span > width:
         return None
-    is_whole = len(columns) == width and (columns == np.arange(width)).all()
-    values = matrix if is_whole else matrix[:, columns]
+    is_whole = group.is_gapless and group.first_slot == rows.first_slot and group.span == width
+    values = matrix if is_whole else matrix[:, group.slots - rows.first_slot]
     if np.isnan(values).any() and is_absent(values).any():
         return None
-    return [SeriesBlock(group.labels, rows.ts_ms, values)]
+    return [SeriesBlock(group.labels, rows.ts_ms, values, is_apart=True)]
 
 
 def _all_cells(wanted: NDArray[np.intp], raw: Raw) -> tuple[Int64s, _Cells]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Lock
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, text
 
 from app.domain.labels import Labels, Matcher, MatchOp, decode_labels, value_of
 from app.domain.tenancy import TenantId
+from app.promql.label_sets import LabelSets
 from models.session import generation
 
 # How many answers a process keeps, and how many series in all of them: a series of 10 labels takes about 1 kB.
@@ -35,6 +37,21 @@ class Group:
     group_id: int
     slots: NDArray[np.intp]
     labels: tuple[Labels, ...]
+
+    @cached_property
+    def first_slot(self) -> int:
+        """The lowest slot."""
+        return int(self.slots.min())
+
+    @cached_property
+    def span(self) -> int:
+        """How many slots lie from the lowest to the highest."""
+        return int(np.ptp(self.slots)) + 1
+
+    @cached_property
+    def is_gapless(self) -> bool:
+        """Whether the slots are one after the other."""
+        return self.span == len(self.slots) and bool((np.diff(self.slots) == 1).all())
 
 
 @dataclass
@@ -74,7 +91,9 @@ def _brought_up_to_date(kept: Selection, newest: int, fresh: Sequence[tuple[int,
     for group_id, slot, labels in fresh:
         members.setdefault(group_id, []).append((slot, labels))
     groups = [
-        Group(group_id, np.array([slot for slot, _ in series], dtype=np.intp), tuple(labels for _, labels in series))
+        Group(
+            group_id, np.array([slot for slot, _ in series], dtype=np.intp), LabelSets(labels for _, labels in series)
+        )
         for group_id, series in members.items()
     ]
     return Selection(newest, members, groups, kept.size + len(fresh))
