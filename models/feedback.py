@@ -31,6 +31,7 @@ class FeedbackMarkRow(Base):
     verdict: Mapped[str]  # expected | real
     note: Mapped[str] = mapped_column(server_default="")
     step: Mapped[int] = mapped_column(SmallInteger, server_default="0")  # how it moved the tenant's sensitivity
+    replaced_id: Mapped[int | None] = mapped_column(BigInteger)  # the mark that stood before; undoing brings it back
     made_by: Mapped[str]
     made_at: Mapped[datetime]
     undone_by: Mapped[str] = mapped_column(server_default="")

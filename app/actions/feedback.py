@@ -48,7 +48,7 @@ class _Subject:
 
 
 def mark_anomaly(viewer: Viewer, anomaly_id: int, verdict: Verdict, *, note: str = "") -> Mark:
-    """A verdict on an anomaly; another one that stands on it is undone. Raises NotFound, Conflict if it is given."""
+    """A verdict on an anomaly, in the place of another that stands on it. Raises NotFound, Conflict if it is given."""
     require(viewer, WRITE, NOUN)
     its = anomaly(viewer, anomaly_id)
     same = (FeedbackMarkRow.anomaly_id == anomaly_id,)
@@ -87,7 +87,10 @@ def mark_series(
 
 
 def undo(viewer: Viewer, mark_id: int) -> Mark:
-    """Take a verdict back, and what it did to the sensitivity. Raises NotFound, Conflict if that was done."""
+    """Take a verdict back, and what it did to the sensitivity; one in whose place it was put stands again.
+
+    Raises NotFound, Conflict if that was done.
+    """
     require(viewer, WRITE, NOUN)
     query = select(FeedbackMarkRow).where(FeedbackMarkRow.tenant_id == viewer.tenant, FeedbackMarkRow.id == mark_id)
     with tenant_session(viewer.tenant) as session:
@@ -98,6 +101,9 @@ def undo(viewer: Viewer, mark_id: int) -> Mark:
         if row.undone_at is not None:
             raise Conflict(f"This verdict was taken back by {row.undone_by} before.")
         _take_back(session, viewer, settings, row)
+        replaced = session.get(FeedbackMarkRow, row.replaced_id) if row.replaced_id is not None else None
+        if replaced is not None:
+            _put_back(session, viewer, settings, replaced)
         return mark_of(row)
 
 
@@ -111,10 +117,11 @@ def _mark(viewer: Viewer, subject: _Subject, verdict: Verdict, note: str) -> Mar
     now = utc_now()
     with tenant_session(viewer.tenant) as session:
         settings = _settings(session, viewer.tenant)
-        for row in session.scalars(standing):
-            if row.verdict == verdict:
-                raise Conflict(f"{row.made_by} has said {verdict} of this already.")
-            _take_back(session, viewer, settings, row)
+        replaced = session.scalar(standing.order_by(FeedbackMarkRow.id.desc()))
+        if replaced is not None:
+            if replaced.verdict == verdict:
+                raise Conflict(f"{replaced.made_by} has said {verdict} of this already.")
+            _take_back(session, viewer, settings, replaced)
         step = step_of(verdict, subject.score, settings.steps)
         settings.steps, settings.changed_at = settings.steps + step, now
         made = FeedbackMarkRow(
@@ -128,6 +135,7 @@ def _mark(viewer: Viewer, subject: _Subject, verdict: Verdict, note: str) -> Mar
             verdict=verdict,
             note=note,
             step=step,
+            replaced_id=None if replaced is None else replaced.id,
             made_by=viewer.name,
             made_at=now,
         )
@@ -144,6 +152,14 @@ def _take_back(session: Session, viewer: Viewer, settings: DetectionSettingsRow,
     settings.steps, settings.changed_at = settings.steps - row.step, now
     session.flush()
     _audit(session, viewer, "undo mark", row, settings)
+
+
+def _put_back(session: Session, viewer: Viewer, settings: DetectionSettingsRow, row: FeedbackMarkRow) -> None:
+    """A verdict stands again, and moves the sensitivity as far as it did."""
+    row.undone_at, row.undone_by = None, ""
+    settings.steps = settings.steps + row.step
+    session.flush()
+    _audit(session, viewer, "put mark back", row, settings)
 
 
 def _audit(session: Session, viewer: Viewer, action: str, row: FeedbackMarkRow, settings: DetectionSettingsRow) -> None:

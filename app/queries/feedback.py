@@ -99,4 +99,5 @@ def mark_of(row: FeedbackMarkRow) -> Mark:
         made_at=row.made_at,
         undone_by=row.undone_by,
         undone_at=row.undone_at,
+        replaced_id=row.replaced_id,
     )

@@ -32,6 +32,7 @@ class Mark:
     """A verdict: on an anomaly, on an alert, or on a stretch of time of every series that has these labels.
 
     score: the highest in the stretch, None where nothing was scored. step: how it moved the tenant's sensitivity.
+    replaced_id: the mark that stood on it before and stands again when this one is undone.
     """
 
     id: int
@@ -48,6 +49,7 @@ class Mark:
     made_at: datetime
     undone_by: str
     undone_at: datetime | None
+    replaced_id: int | None = None
 
 
 @dataclass(frozen=True)

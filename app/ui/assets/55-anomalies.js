@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   const wf = window.watchfloor;
-  const WORDS = { expected: "Expected", real: "Real", undo: "" };
+  const WORDS = { expected: "Expected", real: "Real" };
   let api = null, cursor = null, number = 0, undoable = null, selTimer = 0;
   const el = (name, props, ...children) => window.React.createElement(name, props, ...children);
   const cells = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
@@ -56,28 +56,29 @@
     if (rows.length) put(rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + by))]);
   }
 
-  function send(verb, id) {
+  function send(verb, id, verdict) {
     number += 1;
     wf.touched = performance.now();
     const node = api && api.getRowNode(String(id));
-    if (node) api.applyTransaction({ update: [{ ...node.data, verdict: WORDS[verb] }] });
+    if (node) api.applyTransaction({ update: [{ ...node.data, verdict }] });
     wf.props("anomalies-command", { data: { verb, id, n: number } });
   }
   function judge(verb) {
     const id = picked();
     if (!id) { wf.notify("Choose an anomaly first"); return; }
-    send(verb, id);
-    undoable = id;
     const box = byId("anomalies-undo"), node = api && api.getRowNode(String(id));
+    // What stood before stands again when this is taken back.
+    undoable = { id, before: node ? node.data.verdict : "" };
+    send(verb, id, WORDS[verb]);
     const subject = node ? [node.data.metric, node.data.device].filter(Boolean).join(" on ") : "Anomaly " + id;
     wf.offerUndo(box, `${subject}: ${verb}`, "anomalies-undo", () => { undoable = null; });
   }
   function undo() {
-    const id = undoable || picked();
+    const { id, before } = undoable || { id: picked(), before: "" };
     if (!id) return;
     undoable = null;
     byId("anomalies-undo").classList.add("hidden");
-    send("undo", id);
+    send("undo", id, before);
   }
   function leftOut() { const box = byId("anomalies-left-out-box"); if (box.open) box.close(); else box.showModal(); }
 

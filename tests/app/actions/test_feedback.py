@@ -85,6 +85,20 @@ def test_another_verdict_replaces_the_first_and_the_same_is_refused(cast: Cast, 
     assert [mark.undone_by for mark in feedback.marks(cast.bob)] == ["", "Alice"]
 
 
+def test_undoing_a_verdict_brings_back_the_one_that_it_replaced(cast: Cast, anomaly: int) -> None:
+    first = actions.mark_anomaly(cast.bob, anomaly, Verdict.EXPECTED)
+    second = actions.mark_anomaly(cast.alice, anomaly, Verdict.REAL)
+    assert second.replaced_id == first.id
+    actions.undo(cast.alice, second.id)
+    assert feedback.verdicts_on(cast.bob, [anomaly]) == {anomaly: first}
+    assert (factor(cast.bob), len(exclusions(cast.acme, T0 - HOUR, T0 + HOUR))) == (multiplier(1), 1)
+    with tenant_session(cast.acme) as session:
+        told = list(session.scalars(select(AuditRow.action).order_by(AuditRow.id.desc()).limit(2)))
+    assert told == ["put mark back", "undo mark"]
+    actions.undo(cast.bob, first.id)
+    assert (feedback.verdicts_on(cast.bob, [anomaly]), factor(cast.bob)) == ({}, 1.0)
+
+
 def test_every_verdict_is_in_the_audit_log(cast: Cast, anomaly: int) -> None:
     made = actions.mark_anomaly(cast.bob, anomaly, Verdict.EXPECTED)
     actions.undo(cast.alice, made.id)
