@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from dash import Dash, Input, Output, State, html, no_update
+from dash import Dash, Input, Output, html, no_update
 from dash.development.base_component import Component
 
 from app.actions import alerts as actions
@@ -169,7 +169,7 @@ def register(dash_app: Dash) -> None:
     dash_app.callback(Output(ids.PEOPLE, "children"), Input(shell.URL, "pathname"))(show_people)
     dash_app.callback(Output(ids.ANSWER, "data"), Input(ids.COMMAND, "data"), prevent_initial_call=True)(run_command)
     in_browser(dash_app, "alerts.filter", Input(ids.FILTER, "value"), prevent_initial_call=True)
-    in_browser(dash_app, "alerts.fit", Input(ids.GRID, "rowData"), State(shell.URL, "search"))
+    in_browser(dash_app, "alerts.fit", Input(ids.GRID, "rowData"), Input(ids.GRID, "columnState"))
 
 
 def _act(viewer: Viewer, command: Mapping[str, Any]) -> Outcome:

@@ -185,7 +185,7 @@ def register(dash_app: Dash) -> None:
     dash_app.callback(Output(ids.LEFT_OUT, "children"), search, answer)(show_left_out)
     dash_app.callback(Output(ids.ANSWER, "data"), Input(ids.COMMAND, "data"), prevent_initial_call=True)(run_command)
     in_browser(dash_app, "anomalies.filter", Input(ids.FILTER, "value"), prevent_initial_call=True)
-    in_browser(dash_app, "anomalies.fit", Input(ids.GRID, "rowData"), State(shell.URL, "search"))
+    in_browser(dash_app, "anomalies.fit", Input(ids.GRID, "rowData"), Input(ids.GRID, "columnState"))
 
 
 def _act(viewer: Viewer, verb: str, anomaly_id: int) -> None:

@@ -219,7 +219,7 @@ def register(dash_app: Dash) -> None:
         State(shell.REFRESH, "data"),
         prevent_initial_call=True,
     )(toggle_maintenance)
-    in_browser(dash_app, "device.fit", Input(ids.PORTS, "rowData"))
+    in_browser(dash_app, "device.fit", Input(ids.PORTS, "rowData"), Input(ids.PORTS, "columnState"))
 
 
 def _health(viewer: Viewer, name: str) -> DeviceHealth:

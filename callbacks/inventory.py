@@ -128,7 +128,7 @@ def register(dash_app: Dash) -> None:
         prevent_initial_call=True,
     )(add_device)
     in_browser(dash_app, "inventory.filter", Input(ids.FILTER, "value"), prevent_initial_call=True)
-    in_browser(dash_app, "inventory.fit", Input(ids.GRID, "rowData"))
+    in_browser(dash_app, "inventory.fit", Input(ids.GRID, "rowData"), Input(ids.GRID, "columnState"))
 
 
 def _fields(viewer: Viewer, form: dict[str, str], *, community: str) -> DeviceFields:

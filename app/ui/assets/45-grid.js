@@ -1,6 +1,7 @@
-/* AG Grid: our theme from the tokens, and the cells that tables share. */
+/* AG Grid: our theme from the tokens, the cells that tables share, and when a page may touch its grid. */
 (function () {
   "use strict";
+  const wf = window.watchfloor;
   const grid = (window.dashAgGridFunctions = window.dashAgGridFunctions || {});
   const cells = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
   const WEIGHT = { critical: 5, major: 4, minor: 3, warning: 2, unknown: 1, ok: 0 };
@@ -16,6 +17,18 @@
   });
   grid.nocRowId = (value) => String(value);
   grid.severityOrder = (a, b) => (WEIGHT[a] ?? -1) - (WEIGHT[b] ?? -1);
+
+  /* For a page's `fit`, with the columns that the component tells of: `begin(api)` for a grid that is new, then `hold()`.
+     Not before it told of them: the api is there earlier, but the component hears of a selection through its own copy,
+     which it has only then, and fails without. */
+  const held = {};
+  wf.withGrid = (id, columns, begin, hold) => {
+    if (!window.dash_ag_grid || !columns) return;
+    window.dash_ag_grid.getApiAsync(id).then((api) => {
+      if (held[id] !== api) { held[id] = api; begin(api); }
+      if (hold) hold();
+    });
+  };
 
   const el = (name, props, ...children) => window.React.createElement(name, props, ...children);
   cells.SeverityCell = (props) => {

@@ -190,21 +190,15 @@
   window.dash_clientside.alerts = {
     filter: (value) => { wf.url.set({ q: value || null }); },
     /* New rows are in: hold on to the grid, its width, and the cursor. */
-    fit: () => {
-      if (!window.dash_ag_grid) return;
-      window.dash_ag_grid.getApiAsync("alerts-grid").then((grid) => {
-        if (grid !== api) {
-          api = grid;
-          fitColumns();
-          api.addEventListener("rowDataUpdated", () => setTimeout(hold, 0));
-          api.addEventListener("rowClicked", (event) => {
-            const many = event.event && (event.event.shiftKey || event.event.ctrlKey || event.event.metaKey);
-            if (many && cursor) marked.add(cursor); else marked.clear();
-            put(event.node, { now: true, open: !many, mark: many });
-          });
-        }
-        hold();
+    fit: (_rows, columns) => wf.withGrid("alerts-grid", columns, (grid) => {
+      api = grid;
+      fitColumns();
+      api.addEventListener("rowDataUpdated", () => setTimeout(hold, 0));
+      api.addEventListener("rowClicked", (event) => {
+        const many = event.event && (event.event.shiftKey || event.event.ctrlKey || event.event.metaKey);
+        if (many && cursor) marked.add(cursor); else marked.clear();
+        put(event.node, { now: true, open: !many, mark: many });
       });
-    },
+    }, hold),
   };
 })();

@@ -86,20 +86,16 @@
   wf.actions["device-port"] = (row) => wf.url.set({ if: row.dataset.port });
   document.addEventListener("click", (event) => document.querySelectorAll("details.inventory-facet[open]").forEach((box) => { if (!box.contains(event.target)) box.open = false; }));
 
-  const hold = (id, click) => {
-    if (!window.dash_ag_grid) return;
-    window.dash_ag_grid.getApiAsync(id).then((grid) => {
-      if (grid === api) return;
-      api = grid; cursor = null;
-      fitColumns();
-      api.addEventListener("rowClicked", (event) => click(event.node));
-    });
+  const begin = (click) => (grid) => {
+    api = grid; cursor = null;
+    fitColumns();
+    api.addEventListener("rowClicked", (event) => click(event.node));
   };
   window.dash_clientside.inventory = {
     filter: (value) => { wf.url.set({ q: value || null }); },
-    fit: () => hold("inventory-grid", open),
+    fit: (_rows, columns) => wf.withGrid("inventory-grid", columns, begin(open)),
   };
   window.dash_clientside.device = {
-    fit: () => hold("device-ports", port),
+    fit: (_rows, columns) => wf.withGrid("device-ports", columns, begin(port)),
   };
 })();

@@ -122,18 +122,12 @@
   }
   window.dash_clientside.anomalies = {
     filter: (value) => { wf.url.set({ q: value || null }); },
-    fit: () => {
-      if (!window.dash_ag_grid) return;
-      window.dash_ag_grid.getApiAsync("anomalies-grid").then((grid) => {
-        if (grid !== api) {
-          api = grid;
-          fitColumns();
-          api.addEventListener("rowDataUpdated", () => setTimeout(hold, 0));
-          api.addEventListener("rowClicked", (event) => put(event.node, { now: true, open: true }));
-        }
-        hold();
-      });
-    },
+    fit: (_rows, columns) => wf.withGrid("anomalies-grid", columns, (grid) => {
+      api = grid;
+      fitColumns();
+      api.addEventListener("rowDataUpdated", () => setTimeout(hold, 0));
+      api.addEventListener("rowClicked", (event) => put(event.node, { now: true, open: true }));
+    }, hold),
   };
 
   /* What changed here: W opens the panel for the range that is shown; while it is open, dragging chooses a window. */
