@@ -16,15 +16,16 @@ from app.auth.permissions import guarded
 from app.clock import now_ms
 from app.domain.forecast.families import family_of
 from app.domain.labels import value_of
-from app.domain.tenancy import READ, may
+from app.domain.tenancy import READ, WRITE, may
 from app.domain.units import Scale, format_number, scale_for, shortened
 from app.figures.reduce import min_max
 from app.figures.theme import faded, series_colour
 from app.figures.timeseries import Band, Line, lines
+from app.promql.bare import stored_labels
 from app.queries import changed, explore
 from app.ui import shell
 from app.ui.clientside import in_browser
-from app.ui.components import expected, strip
+from app.ui.components import expected, point_menu, strip
 from app.ui.components.attributes import attrs
 from app.ui.components.changed_list import changed_list, scope_of
 from app.ui.components.chart import chart
@@ -35,6 +36,7 @@ from app.ui.errors import shown, shown_in_panel
 from app.ui.explore_state import COMPARE, ExploreState
 from app.ui.urlstate import View
 from app.ui.zone import current_view
+from callbacks import points
 from pages import explore as ids
 
 # More lines than this in colour cannot be told apart; with more series the first six are coloured.
@@ -60,6 +62,7 @@ def draw_chart(search: str, _tick: Any, _refresh: Any) -> tuple[Any, ...]:
     figure, most_points = _figure(answer, state, view, scale=scale, coloured=coloured)
     bands = _expected(answer, state, view, factor=scale.factor, coloured=coloured)
     expected.add_to(figure, bands, view, unit=scale.unit)
+    _offer_points(figure, answer, scale, coloured)
     words = _scope(answer, scale, coloured)
     sentence = f"{len(answer.series)} series of {answer.expr}; the strongest is {answer.series[0].name}"
     foot = _foot(answer, most_points)
@@ -163,6 +166,7 @@ def register(dash_app: Dash) -> None:
         Input(ids.EXPR, "value"),
         prevent_initial_call=True,
     )
+    points.register(dash_app)
 
 
 def _figure(answer: explore.Answer, state: ExploreState, view: View, *, scale: Scale, coloured: int) -> tuple[Any, int]:
@@ -184,6 +188,14 @@ def _figure(answer: explore.Answer, state: ExploreState, view: View, *, scale: S
     elif state.scale == "auto":
         figure.update_yaxes(rangemode="normal")
     return figure, most
+
+
+def _offer_points(figure: Any, answer: explore.Answer, scale: Scale, coloured: int) -> None:
+    """Let points of the lines in colour be clicked, for those who may say something of them."""
+    viewer = current_viewer()
+    if may(viewer, WRITE, "anomalies") or may(viewer, WRITE, "models"):
+        stored = stored_labels(answer.expr, [its.labels for its in answer.series[:coloured]])
+        point_menu.offer(figure, stored, step_ms=answer.step_ms, unit=scale.unit)
 
 
 def _compared(answer: explore.Answer, state: ExploreState, view: View, scale: Scale) -> list[Line]:

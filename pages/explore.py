@@ -15,6 +15,7 @@ from app.ui.components.attributes import attrs
 from app.ui.components.changed_list import changed_panel
 from app.ui.components.marks import hints
 from app.ui.components.panel import panel
+from app.ui.components.point_menu import point_menu
 from app.ui.components.tools import copy_link, tool
 from app.ui.explore_state import COMPARE, ExploreState
 from app.ui.urlstate import Query
@@ -64,15 +65,17 @@ def layout(search: str = "", **_url: str) -> Component:
             hints(
                 ("Z", "zoom out"),
                 ("[ ]", "shift range"),
-                ("Space", "pause live"),
-                ("L", "series table"),
+                ("Space", "pause"),
+                ("L", "table"),
                 ("C", "compare"),
                 ("Y", "scale"),
                 ("B", "forecast"),
+                ("M", "mark"),
                 ("W", "what changed"),
                 ("?", "all shortcuts"),
                 right=html.Span(id=FOOT),
             ),
+            *point_menu(),
             dcc.Download(id=DOWNLOAD),
         ],
         className="page fill explore" + (" asks" if query.get("w") else ""),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-import numpy as np
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -16,17 +15,15 @@ from app.actions.audit import record
 from app.auth.permissions import require
 from app.clock import utc_now
 from app.domain.anomaly.verdicts import Mark, Verdict, step_of
-from app.domain.labels import METRIC, Matcher, MatchOp
-from app.domain.samples import is_absent
+from app.domain.labels import METRIC
 from app.domain.tenancy import WRITE, TenantId, Viewer
 from app.errors import Conflict, InvalidInput, NotFound
 from app.queries.alerts import alert
 from app.queries.anomalies import anomaly
 from app.queries.feedback import NOUN, mark_of
-from app.tsdb import scores
-from app.tsdb.selection import select_series
+from app.queries.points import highest_score, point
 from models.feedback import DetectionSettingsRow, FeedbackMarkRow
-from models.session import tenant_connection, tenant_session
+from models.session import tenant_session
 
 MAX_NOTE: Final = 1000
 LONGEST_MS: Final = 31 * 86_400_000
@@ -81,9 +78,22 @@ def mark_series(
     length_ms = (end_at - start_at).total_seconds() * 1000
     if not 0 <= length_ms <= LONGEST_MS:
         raise InvalidInput("end", "must lie behind `start`, by 31 days at most")
-    score = _highest(viewer.tenant, labels, start_at, end_at)
+    score = highest_score(viewer.tenant, labels, start_at, end_at)
     same = (FeedbackMarkRow.labels == dict(labels), FeedbackMarkRow.start_at == start_at)
     return _mark(viewer, _Subject(labels, start_at, end_at, score, same=same), verdict, note)
+
+
+def mark_point(
+    viewer: Viewer, labels: Mapping[str, str], at: datetime, verdict: Verdict, *, step: timedelta, note: str = ""
+) -> Mark:
+    """A verdict on a point of a chart with such steps: on the anomaly that was found there, else on the stretch around.
+
+    Raises NotFound, Conflict if it is given.
+    """
+    its = point(viewer, labels, at, step=step)
+    if its.anomaly is not None:
+        return mark_anomaly(viewer, its.anomaly.id, verdict, note=note)
+    return mark_series(viewer, labels, its.start_at, its.end_at, verdict, note=note)
 
 
 def undo(viewer: Viewer, mark_id: int) -> Mark:
@@ -174,19 +184,3 @@ def _settings(session: Session, tenant: TenantId) -> DetectionSettingsRow:
     session.execute(made.on_conflict_do_nothing())
     query = select(DetectionSettingsRow).where(DetectionSettingsRow.tenant_id == tenant).with_for_update()
     return session.scalars(query).one()
-
-
-def _highest(tenant: TenantId, labels: Mapping[str, str], start_at: datetime, end_at: datetime) -> float | None:
-    """The highest score of the series in a stretch; None where nothing was scored."""
-    matchers = [Matcher(name, MatchOp.EQUAL, value) for name, value in sorted(labels.items())]
-    start_ms, end_ms = (round(at.timestamp() * 1000) for at in (start_at, end_at))
-    with tenant_connection(tenant) as connection:
-        for group in select_series(connection, tenant, matchers) if matchers else ():
-            for place, its in enumerate(group.labels):
-                if dict(its) == dict(labels):
-                    slot = int(group.slots[place])
-                    found = scores.read(connection, tenant, [group.group_id], start_ms=start_ms, end_ms=end_ms)
-                    values = found[group.group_id][1][:, slot : slot + 1] if found else np.empty(0)
-                    known = values[~is_absent(values)]
-                    return float(known.max()) if len(known) else None
-    raise NotFound("There is no series with exactly these labels.")

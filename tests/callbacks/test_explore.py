@@ -120,6 +120,15 @@ def test_the_ribbon_stands_above_the_chart(network: Cast) -> None:
     assert not [trace for trace in figure.data if trace.meta == "ribbon"]
 
 
+def test_points_are_offered_to_those_who_may_say_something_of_them(network: Cast) -> None:
+    meta = drawn(network.bob, "?metric=cpu_utilisation_ratio&t=1h&top=3")[0].children.figure.layout.meta
+    assert [its["__name__"] for its in meta["points"]] == ["cpu_utilisation_ratio"] * 3
+    assert meta["step_ms"] > 0
+    summed = drawn(network.bob, "?metric=cpu_utilisation_ratio&t=1h&by=site")[0].children.figure.layout.meta
+    assert set(summed["points"]) == {None}
+    assert drawn(network.vera, "?metric=cpu_utilisation_ratio&t=1h")[0].children.figure.layout.meta is None
+
+
 def test_bands_that_are_not_known_yet_are_announced_and_the_chart_is_drawn(network: Cast, valkey: Redis) -> None:
     assert "forecast" not in words(drawn(network.vera, "?metric=snmp_up&t=1h")[0])
     valkey.set(inference.AHEAD.format(tenant=network.acme), inference.MOST_AHEAD)

@@ -50,6 +50,7 @@
     const shown = typeof value === "number" ? value : Date.parse(String(value).replace(" ", "T") + "Z");
     return shown - offset(shown);
   };
+  wf.momentOf = moment;
   document.addEventListener("watchfloor:drawn", ({ detail: gd }) => {
     if (!gd || gd.watchfloorZoom || !gd.closest("#explore-graph")) return;
     gd.watchfloorZoom = true;
