@@ -38,6 +38,7 @@ DELIVER: Final = Job("workers.notify.deliver", "notify", 60)
 DISCOVER: Final = Job("workers.discover.discover", "default", 300)
 PINNED: Final = Job("workers.forecast.pinned", "arima", 300)
 PREDICT: Final = Job("workers.forecast.predict", "detect", 60)
+PURGE: Final = Job("workers.retain.purge", "default", 3000)
 RETAIN: Final = Job("workers.retain.retain", "default", 3000)
 RESTORE: Final = Job("workers.restore.restore", "default", 600)
 TRAIN: Final = Job("workers.train.train", "ml", 600)
@@ -50,6 +51,7 @@ JOBS: Final = (
     DELIVER,
     DISCOVER,
     RETAIN,
+    PURGE,
     SWEEP,
     EXPIRE,
     FORGET,

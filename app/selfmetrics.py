@@ -68,6 +68,17 @@ def refusals(tenant: str, rows: Sequence[tuple[str, str, str, int, int]]) -> byt
     return ("\n".join(lines) + "\n").encode() if rows else b""
 
 
+def budget(tenant: str, *, active_series: int, limit: int) -> bytes:
+    """How much of its budget of series a tenant uses, for that tenant's own eyes."""
+    return "".join(
+        f'# HELP {name} {about}\n# TYPE {name} gauge\n{name}{{tenant="{_escaped(tenant)}"}} {value}\n'
+        for name, about, value in (
+            ("watchfloor_tenant_active_series", "Series with a sample in the last two to three hours.", active_series),
+            ("watchfloor_tenant_active_series_limit", "How many of them the tenant may have.", limit),
+        )
+    ).encode()
+
+
 def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 

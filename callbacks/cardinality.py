@@ -60,7 +60,8 @@ def show(search: str, _version: int, _refresh: int) -> Component:
         return nothing("No series yet", "They appear with the first sample that is sent.", icon_name="layers")
     limit = ingest.usage(viewer).active_series
     facts = (
-        ("Series", f"{found.series:,} of {limit:,}"),
+        ("Active series", f"{found.active:,} of {limit:,}"),
+        ("In the catalogue", f"{found.series:,}"),
         ("New in a day", f"{found.day:,}"),
         ("New in a week", f"{found.week:,}"),
     )

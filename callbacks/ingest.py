@@ -134,7 +134,7 @@ def register(dash_app: Dash) -> None:
 
 def _usage(usage: Usage) -> Component:
     facts = (
-        ("Series", f"{usage.series:,} of {usage.active_series:,}"),
+        ("Active series", f"{usage.series:,} of {usage.active_series:,}"),
         ("Samples per second", f"at most {usage.samples_per_s:,}"),
         ("New series a minute", f"at most {usage.new_series_per_min:,}"),
     )

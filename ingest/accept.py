@@ -15,15 +15,18 @@ from app.domain.refusals import TOO_MANY_NEW, refusal_of
 from app.domain.samples import TOO_NEW, TOO_OLD, Accepted, Batch, Int64s, Rejection, Window, outside, rejections
 from app.domain.tenancy import TenantId
 from app.errors import Forbidden, Overloaded, Unavailable
-from app.tsdb.catalog import series_places
+from app.tsdb import catalog
 from app.tsdb.refused import Sender, record_rejected
 from app.tsdb.tenants import TenantLimits, describe_metrics, tenant_limits
 from ingest import limits, refused, stream
+from ingest.shards import FenceMoved
 
 log = logging.getLogger(__name__)
 
 # When a series that is one too many for this minute may come again.
 NEW_SERIES_RETRY_S: Final = 10
+# How often series of a tenant may be about to go under one accept().
+MOST_TRIES: Final = 5
 
 
 def accept(
@@ -49,24 +52,9 @@ def accept(
     try:
         limit = tenant_limits(tenant)
         take(tenant, sender, len(batch), limit)
-        places, reasons = series_places(tenant, batch.keys, limit.series)
+        accepted = _append(tenant, batch, limit, sender, idempotency_key)
     except (OperationalError, InterfaceError) as error:
         raise Unavailable("the database") from error
-    of_sample = places[batch.series]
-    good, rejected = _sort_out(batch, of_sample, reasons, limit.window(clock.now_ms()))
-    retry_after_s = NEW_SERIES_RETRY_S if TOO_MANY_NEW in reasons.values() else 0
-    accepted = Accepted(int(np.count_nonzero(good)), [*batch.rejected, *rejected], retry_after_s)
-    chosen = slice(None) if accepted.count == len(batch) else good
-    is_final = idempotency_key is not None and not retry_after_s
-    stream.append(
-        tenant,
-        of_sample[chosen],
-        ts_ms=batch.ts_ms[chosen],
-        values=batch.values[chosen],
-        source=source,
-        request_id=request_id,
-        remember=(idempotency_key, msgspec.json.encode(accepted)) if idempotency_key and is_final else None,
-    )
     _count(accepted, source)
     _note(tenant, batch, accepted, sender)
     return accepted
@@ -81,6 +69,37 @@ def take(tenant: TenantId, sender: Sender, samples: int, limit: TenantLimits) ->
     except Overloaded as error:
         refused.note(tenant, sender, error, samples=samples)
         raise
+
+
+def _append(
+    tenant: TenantId, batch: Batch, limit: TenantLimits, sender: Sender, idempotency_key: str | None
+) -> Accepted:
+    """Append the good samples of a batch; once more when series were about to go while their places were looked up."""
+    for _ in range(MOST_TRIES):
+        fence = catalog.fence(tenant)
+        places, reasons = catalog.series_places(tenant, batch.keys, limit.series)
+        of_sample = places[batch.series]
+        good, rejected = _sort_out(batch, of_sample, reasons, limit.window(clock.now_ms()))
+        retry_after_s = NEW_SERIES_RETRY_S if TOO_MANY_NEW in reasons.values() else 0
+        accepted = Accepted(int(np.count_nonzero(good)), [*batch.rejected, *rejected], retry_after_s)
+        chosen = slice(None) if accepted.count == len(batch) else good
+        is_kept = idempotency_key is not None and not retry_after_s
+        try:
+            stream.append(
+                tenant,
+                of_sample[chosen],
+                ts_ms=batch.ts_ms[chosen],
+                values=batch.values[chosen],
+                source=sender.source,
+                request_id=sender.request_id,
+                remember=(idempotency_key, msgspec.json.encode(accepted)) if idempotency_key and is_kept else None,
+                fence=fence,
+            )
+        except FenceMoved:
+            catalog.forget(tenant)
+        else:
+            return accepted
+    raise Unavailable("the catalogue of series, which is being changed", retry_after_s=1)
 
 
 def _sort_out(

@@ -19,14 +19,15 @@ LAYOUT: Final = "ingest:shards"
 DEFAULT: Final = 2  # as in the table
 ALL: Final = tuple(STREAM.format(shard=shard) for shard in range(MOST_SHARDS))
 
-# KEYS: layout, answer, then a stream for each entry. ARGV: the number that the writer reckoned with, an answer to keep
-# ("" for none) and for how long, then header and body of each entry. Answers 0, or the number that holds when it is
-# another one; then nothing was added.
+# KEYS: layout, answer, fence, then a stream for each entry. ARGV: the number that the writer reckoned with, an answer
+# to keep ("" for none) and for how long, the fence ("" for none), then header and body of each entry. Answers 0, or the
+# number that holds when it is another one, or -1 when the fence was moved; then nothing was added.
 _APPEND: Final = f"""
 local now = redis.call('get', KEYS[1]) or '{DEFAULT}'
 if now ~= ARGV[1] then return tonumber(now) end
-for i = 3, #KEYS do
-    redis.call('xadd', KEYS[i], '*', 'h', ARGV[2 * i - 2], 'b', ARGV[2 * i - 1])
+if ARGV[4] ~= '' and redis.call('get', KEYS[3]) ~= ARGV[4] then return -1 end
+for i = 4, #KEYS do
+    redis.call('xadd', KEYS[i], '*', 'h', ARGV[2 * i - 3], 'b', ARGV[2 * i - 2])
 end
 if ARGV[2] ~= '' then redis.call('set', KEYS[2], ARGV[2], 'ex', ARGV[3]) end
 return 0
@@ -71,20 +72,31 @@ def expected() -> int:
     return _expected
 
 
+class FenceMoved(Exception):
+    """Series were about to go since the places were asked for: nothing was added."""
+
+
 def append(
-    count: int, entries: Sequence[tuple[int, Mapping[bytes, bytes]]], *, answer: tuple[str, bytes, int] | None
+    count: int,
+    entries: Sequence[tuple[int, Mapping[bytes, bytes]]],
+    *,
+    answer: tuple[str, bytes, int] | None,
+    fence: tuple[str, str] | None = None,
 ) -> bool:
     """Add entries (shard, fields) if there are still `count` shards, all or none; answers whether it was done.
 
-    `answer` is a name, a value and how many seconds it is kept beside them. If this answers False, expected() is
-    what holds now.
+    `answer` is a name, a value and how many seconds it is kept beside them. `fence` is a name and what must stand
+    there, else FenceMoved is raised. If this answers False, expected() is what holds now.
     """
     global _expected  # noqa: PLW0603  what the process knows of the one stream
     name, value, kept_s = answer or (LAYOUT, b"", 0)
-    keys = [LAYOUT, name, *(STREAM.format(shard=shard) for shard, _ in entries)]
+    fence_name, fence_value = fence or (LAYOUT, "")
+    keys = [LAYOUT, name, fence_name, *(STREAM.format(shard=shard) for shard, _ in entries)]
     bodies = [part for _, fields in entries for part in (fields[b"h"], fields[b"b"])]
     script = valkey().register_script(_APPEND)
-    now = int(cast(int, script(keys, [str(count), value, kept_s, *bodies])))
+    now = int(cast(int, script(keys, [str(count), value, kept_s, fence_value, *bodies])))
+    if now < 0:
+        raise FenceMoved
     if now:
         _expected = now
     return not now

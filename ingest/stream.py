@@ -21,7 +21,7 @@ from app import clock
 from app.domain.samples import Float64s, Int64s
 from app.domain.tenancy import TenantId
 from app.errors import DecodeError, Unavailable
-from app.tsdb.catalog import SLOTS_BITS
+from app.tsdb.catalog import FENCE, SLOTS_BITS
 from app.valkey import valkey
 from ingest import shards
 from ingest.shards import STREAM
@@ -86,17 +86,20 @@ def append(
     source: str,
     request_id: str,
     remember: tuple[str, bytes] | None = None,
+    fence: str = "",
 ) -> None:
     """Make samples durable: returns once the stream's server has written them to disk.
 
-    `remember` is a name and an answer to keep beside them, see remembered(). Raises Unavailable when the server is
-    away or too much waits already; whether anything was appended is then unknown, and the sender repeats it.
+    `remember` is a name and an answer to keep beside them, see remembered(). `fence` is that of the places; raises
+    FenceMoved, and appends nothing, when it was moved. Raises Unavailable when the server is away or too much waits
+    already; whether anything was appended is then unknown, and the sender repeats it.
     """
     if not len(values) and not remember:
         return
     if _backlog_bytes() > MOST_BACKLOG_BYTES:
         raise Unavailable("the store behind the stream", retry_after_s=5)
     answer = (_answer_name(tenant, remember[0]), remember[1], ANSWER_KEPT_S) if remember else None
+    behind = (FENCE.format(tenant=tenant), fence) if fence else None
     try:
         for _ in range(MOST_CHANGES):
             count = shards.expected()
@@ -105,7 +108,7 @@ def append(
                 (shard, encode(tenant, places[at], ts_ms[at], values[at], source=source, request_id=request_id))
                 for shard, at in pieces
             ]
-            if shards.append(count, entries, answer=answer):
+            if shards.append(count, entries, answer=answer, fence=behind):
                 return
     except RedisError as error:
         raise Unavailable("the ingest stream") from error

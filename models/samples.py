@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import BIT
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigId, Created, Document, Id, TenantColumn
@@ -47,6 +48,7 @@ class SeriesRow(Base):
     __table_args__ = (
         UniqueConstraint("group_id", "slot"),
         Index("series_newest_idx", "tenant_id", "id"),
+        Index("series_retired_idx", "tenant_id", postgresql_where=text("retired_at is not null")),
         Index("series_key_idx", "tenant_id", func.sha256(text("key")), unique=True),
         Index("series_labels_idx", "labels", postgresql_using="gin", postgresql_ops={"labels": "jsonb_path_ops"}),
     )
@@ -58,6 +60,32 @@ class SeriesRow(Base):
     key: Mapped[bytes] = mapped_column(LargeBinary)
     labels: Mapped[Document]
     created_at: Mapped[Created]
+    retired_at: Mapped[datetime | None]  # nothing is left of it; it goes unless it comes back (app/tsdb/gone.py)
+
+
+class SeriesActiveRow(Base):
+    """Which slots of a group got a sample in an hour, as it came in; written with the samples."""
+
+    __tablename__ = "series_active"
+    __table_args__ = (PrimaryKeyConstraint("tenant_id", "hour", "group_id"),)
+
+    tenant_id: Mapped[int]
+    hour: Mapped[datetime]
+    group_id: Mapped[int]
+    slots: Mapped[str] = mapped_column(BIT(240))
+
+
+class SeriesPurgeRow(Base):
+    """Series that left the catalogue: what readers know from before the newest of these is void."""
+
+    __tablename__ = "series_purges"
+    __table_args__ = (Index("series_purges_newest_idx", "tenant_id", "id"),)
+
+    id: Mapped[BigId]
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    at: Mapped[Created]
+    series: Mapped[int]
+    groups: Mapped[int]
 
 
 class SampleHotRow(Base):

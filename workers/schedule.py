@@ -102,6 +102,7 @@ SCHEDULE: Final[Sequence[Timed]] = (
     Timed("drift", 21_600, for_each_tenant(jobs.DRIFT, 21_600)),
     Timed("compact", 300, queue_once(jobs.COMPACT)),
     Timed("retain", 3600, queue_once(jobs.RETAIN)),
+    Timed("purge", 86_400, queue_once(jobs.PURGE)),
     Timed("forget", 3600, queue_once(jobs.FORGET)),
 )
 

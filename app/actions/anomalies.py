@@ -132,7 +132,7 @@ def _take_in(tenant: TenantId, memory: Memory, now_ms: int) -> list[Group]:
     """The groups to score. Those that `memory` does not know, or knew smaller, get a place and what is kept of them."""
     with tenant_connection(tenant) as connection:
         groups = select_series(connection, tenant, _EVERY)
-        changed = [group for group in groups if _size_in(memory, group) != len(group.slots)]
+        changed = [group for group in groups if _size_in(memory, group) < _width(group)]
         if not changed:
             return [group for group in groups if group.group_id in memory.places]
         ids = [group.group_id for group in changed if group.group_id not in memory.places]
@@ -149,7 +149,8 @@ def _take_in(tenant: TenantId, memory: Memory, now_ms: int) -> list[Group]:
     with tenant_session(tenant) as session:
         detector_states.begin(session, tenant, starts)
     starts |= {group_id: its.scored_to_ms for group_id, its in stored.items()}
-    memory.add([_entrant(group, kinds, zones) for group in changed], starts)
+    sizes = {group_id: its.slots for group_id, its in stored.items()}
+    memory.add([_entrant(group, kinds, zones, least=sizes.get(group.group_id, 0)) for group in changed], starts)
     by_id = {group.group_id: group for group in changed}
     for group_id, its in stored.items():
         begin_ms = its.scored_to_ms - LEARN_MS
@@ -164,9 +165,26 @@ def _size_in(memory: Memory, group: Group) -> int:
     return -1 if place is None else place.size
 
 
-def _entrant(group: Group, kinds: Mapping[str, str], zones: Mapping[str, str]) -> Entrant:
+def _width(group: Group) -> int:
+    """A group has a series in `memory` for each slot up to its last: one that is gone leaves its place empty."""
+    return int(group.slots.max()) + 1
+
+
+def _entrant(group: Group, kinds: Mapping[str, str], zones: Mapping[str, str], *, least: int) -> Entrant:
+    """A group as it comes in, with `least` places or more: so many had the state that is kept of it."""
     zone = zones.get(value_of(group.labels[0], "device"), UTC)
-    return Entrant(group.group_id, np.array([_counts(labels, kinds) for labels in group.labels]), zone)
+    is_counter = np.zeros(max(_width(group), least), dtype=bool)
+    is_counter[group.slots] = [_counts(labels, kinds) for labels in group.labels]
+    return Entrant(group.group_id, is_counter, zone)
+
+
+def _series_in(memory: Memory, groups: Sequence[Group], at: Int32s, columns: Int32s) -> Int32s:
+    """The series in `memory` of samples (n,), which are of the columns of groups."""
+    slots = np.concatenate([group.slots for group in groups])
+    begins = np.cumsum([0, *(len(group.slots) for group in groups)])[:-1]
+    firsts = np.array([memory.places[group.group_id].first for group in groups])
+    found: Int32s = (firsts[at] + slots[begins[at] + columns]).astype(np.int32)
+    return found
 
 
 def _counts(labels: Labels, kinds: Mapping[str, str]) -> bool:
@@ -180,8 +198,7 @@ def _replay(tenant: TenantId, memory: Memory, group: Group, begin_ms: int, end_m
         window_end = min(begin_ms + 4 * WINDOW_MS, end_ms)
         with tenant_connection(tenant) as connection:
             fresh = unscored.read(connection, tenant, [group], {group.group_id: begin_ms}, end_ms=window_end)
-        first = memory.places[group.group_id].first
-        memory.score((first + fresh.columns).astype(np.int32), fresh.ts_ms, fresh.values)
+        memory.score(_series_in(memory, [group], fresh.groups, fresh.columns), fresh.ts_ms, fresh.values)
         begin_ms = window_end
 
 
@@ -213,8 +230,7 @@ def _score_window(tenant: TenantId, memory: Memory, groups: Sequence[Group], unt
         return 0, 0
     with tenant_connection(tenant) as connection:
         fresh = unscored.read(connection, tenant, groups, before, end_ms=end_ms)
-    firsts = np.array([memory.places[group.group_id].first for group in groups])
-    rows = memory.score((firsts[fresh.groups] + fresh.columns).astype(np.int32), fresh.ts_ms, fresh.values)
+    rows = memory.score(_series_in(memory, groups, fresh.groups, fresh.columns), fresh.ts_ms, fresh.values)
     at, columns = fresh.groups[rows.kept], fresh.columns[rows.kept]
     with tenant_session(tenant) as session:
         least = boundary(Profile.SENSITIVE, multiplier=multiplier(steps_of(session, tenant)))

@@ -35,19 +35,21 @@ def readyz() -> Response:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """The program's own counters in Prometheus's text form; a token sees its own tenant's refusals besides."""
-    return Response(selfmetrics.exposition() + _refusals(), content_type=selfmetrics.CONTENT_TYPE)
+    """The program's own counters in Prometheus's text form; a token sees what is its tenant's besides."""
+    return Response(selfmetrics.exposition() + _of_tenant(), content_type=selfmetrics.CONTENT_TYPE)
 
 
-def _refusals() -> bytes:
-    """What was refused of the asking tenant's samples, by agent, protocol and reason."""
+def _of_tenant() -> bytes:
+    """The asking tenant's active series, and what was refused of its samples, by agent, protocol and reason."""
     secret = secret_in(request.authorization)
     if secret is None:
         return b""
     viewer = viewer_for_token(secret, client_address())
     if not may(viewer, READ, "ingest"):
         return b""
-    return selfmetrics.refusals(viewer.tenant_name, ingest.ever(viewer.tenant))
+    usage = ingest.usage(viewer)
+    used = selfmetrics.budget(viewer.tenant_name, active_series=usage.series, limit=usage.active_series)
+    return used + selfmetrics.refusals(viewer.tenant_name, ingest.ever(viewer.tenant))
 
 
 def measure(server: Flask) -> None:

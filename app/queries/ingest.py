@@ -12,10 +12,11 @@ from sqlalchemy import func, select
 from app.auth.permissions import require
 from app.domain.refusals import refusal_of
 from app.domain.tenancy import READ, TenantId, Viewer
+from app.tsdb import active
 from app.tsdb import dead_letters as letters
 from app.tsdb.dead_letters import DeadLetter
 from app.tsdb.refused import BUCKET_S, EVER
-from models.samples import RejectedCountRow, RejectedSampleRow, SeriesGroupRow
+from models.samples import RejectedCountRow, RejectedSampleRow
 from models.session import tenant_session
 from models.tenants import TenantRow
 
@@ -51,7 +52,7 @@ class RefusedTotal:
 
 @dataclass(frozen=True)
 class Usage:
-    """How much of its budgets a tenant uses."""
+    """How much of its budgets a tenant uses; `series` got a sample in the last two to three hours."""
 
     series: int
     active_series: int
@@ -130,14 +131,12 @@ def ever(tenant: TenantId) -> list[tuple[str, str, str, int, int]]:
 
 
 def usage(viewer: Viewer) -> Usage:
-    """Series in the catalogue, beside what the tenant may have."""
+    """Series that get samples, beside what the tenant may have."""
     require(viewer, READ, "ingest")
+    series = active.count(viewer.tenant)
     with tenant_session(viewer.tenant) as session:
-        series = session.scalar(
-            select(func.coalesce(func.sum(SeriesGroupRow.slots), 0)).where(SeriesGroupRow.tenant_id == viewer.tenant)
-        )
         tenant = session.get_one(TenantRow, viewer.tenant)
-        return Usage(int(series or 0), tenant.active_series, tenant.samples_per_s, tenant.new_series_per_min)
+        return Usage(series, tenant.active_series, tenant.samples_per_s, tenant.new_series_per_min)
 
 
 def dead_letters(viewer: Viewer) -> list[DeadLetter]:

@@ -22,7 +22,7 @@ from app.errors import NotFound, WatchfloorError
 from app.objects import objects
 from app.promql.select import SeriesBlock
 from app.tsdb import blocks, codec, compact, parquet, raw
-from app.tsdb.catalog import SLOTS_BITS, series_places
+from app.tsdb.catalog import SLOTS_BITS, present_places
 from app.tsdb.codec import Part
 from app.tsdb.parquet import NO_SAMPLES, Samples
 from app.tsdb.raw import Raw
@@ -176,7 +176,7 @@ def put_back(tenant: TenantId, archive: Archive) -> int:
     count = len(parquet.missing_from(_stored(tenant, archive.bucket), archived))
     if not count:
         return 0
-    places, reasons = series_places(tenant, [encode_labels(labels) for labels in archived.labels])
+    places, reasons = present_places(tenant, [encode_labels(labels) for labels in archived.labels])
     if reasons:
         raise WatchfloorError(f"{len(reasons)} series cannot come back: {next(iter(reasons.values()))}")
     parts = _parts(archived, places)

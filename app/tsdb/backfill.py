@@ -13,9 +13,10 @@ from app.domain.samples import Float64s, Int64s
 from app.domain.tenancy import TenantId
 from app.errors import InvalidInput
 from app.tsdb import blocks, rollups
-from app.tsdb.catalog import SLOTS_BITS, series_places
+from app.tsdb.catalog import SLOTS_BITS, present_places
 from app.tsdb.codec import Part
 from app.tsdb.rollups import Cells
+from app.tsdb.turns import JOB_PATIENCE_S, turn_of
 from models.session import tenant_connection
 
 _HOUR: Final = 3600
@@ -28,9 +29,14 @@ def store_hours(tenant: TenantId, series: Sequence[Labels], ts_ms: Int64s, value
     Rollups that stand there for this time are replaced, others stay. One transaction; made again it changes nothing.
     Raises InvalidInput if the tenant cannot have one of the series.
     """
-    places, refused = series_places(tenant, [encode_labels(labels) for labels in series])
-    if refused:
-        raise InvalidInput("series", next(iter(refused.values())))
+    with turn_of(tenant, wait_s=JOB_PATIENCE_S):
+        places, refused = present_places(tenant, [encode_labels(labels) for labels in series])
+        if refused:
+            raise InvalidInput("series", next(iter(refused.values())))
+        _store_at(tenant, places, ts_ms, values)
+
+
+def _store_at(tenant: TenantId, places: Int64s, ts_ms: Int64s, values: Float64s) -> None:
     order = np.argsort(places)
     groups, slots = places[order] >> SLOTS_BITS, places[order] & ((1 << SLOTS_BITS) - 1)
     with tenant_connection(tenant) as connection:

@@ -15,7 +15,10 @@ from app.domain.tenancy import TenantId
 from models.session import tenant_connection
 
 _NEW: Final = "count(*) filter (where created_at > :day) as day, count(*) filter (where created_at > :week) as week"
-_TOTALS = text(f"select count(*) as series, {_NEW} from series where tenant_id = :tenant")  # noqa: S608  constants
+_TOTALS = text(
+    f"select count(*) as series, watchfloor_active_series(:tenant) as active, {_NEW}"  # noqa: S608  constants
+    " from series where tenant_id = :tenant"
+)
 _METRICS = text(
     f"select coalesce(labels ->> '__name__', '') as name, count(*) as series, {_NEW}"  # noqa: S608  constants
     " from series where tenant_id = :tenant group by 1 order by 2 desc, 1 limit :limit"
@@ -61,10 +64,12 @@ class LabelValues:
 class Cardinality:
     """The series of a tenant: all, new in the last day and week, by metric, by label; the greatest first.
 
-    `new_by_day`: how many series were first seen on each day of the last 30, days without any left out.
+    `active` of them got a sample in the last two to three hours, which is what the budget bounds. `new_by_day`: how
+    many series were first seen on each day of the last 30, days without any left out.
     """
 
     series: int
+    active: int
     day: int
     week: int
     metrics: list[MetricSeries]
@@ -84,4 +89,4 @@ def cardinality(tenant: TenantId, now: datetime, *, limit: int) -> Cardinality:
         ]
         since = {"tenant": tenant, "since": now - timedelta(days=30)}
         course = [(row.day, row.series) for row in connection.execute(_COURSE, since)]
-    return Cardinality(totals.series, totals.day, totals.week, metrics, labels, course)
+    return Cardinality(totals.series, totals.active, totals.day, totals.week, metrics, labels, course)

@@ -1,18 +1,23 @@
 """The catalogue of series: which place (group and slot) belongs to which series key.
 
-Places come from the table alone, so that processes agree. Each process keeps those of the tenants it has met.
+Places come from the table alone, so that processes agree. Each process keeps those of the tenants it has met, until
+the tenant's fence is moved because series go (app/tsdb/gone.py).
 """
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from threading import Lock
+from typing import Final, cast
 
 import msgspec
 import numpy as np
+from redis.exceptions import RedisError
 from sqlalchemy import text
 
 from app import clock
@@ -30,9 +35,10 @@ from app.domain.labels import (
 from app.domain.refusals import AT_LIMIT, TOO_MANY_NEW
 from app.domain.samples import Int64s
 from app.domain.tenancy import TenantId
-from app.errors import DecodeError
+from app.errors import DecodeError, Unavailable
 from app.tsdb.buckets import draw
 from app.tsdb.known import NOT_KNOWN, KnownSeries
+from app.valkey import valkey
 from models.session import generation, tenant_connection
 
 # A place is one integer: group * 256 + slot. A group has at most 240 slots (migration 0002 says why).
@@ -49,11 +55,22 @@ RESOLVE_AT_ONCE = 1_000
 FULL_S = 5.0
 LONGEST_GROUP_KEY = 300
 
-_LOAD = text("select key, group_id::bigint * 256 + slot as place from series where tenant_id = :tenant")
+# What changes when series are about to go. A place that was asked for before may not be written to afterwards.
+FENCE: Final = "ingest:places:{tenant}"
+
+# A series that is about to go is not known: who meets it registers it, and it stays.
+_LOAD = text(
+    "select key, group_id::bigint * 256 + slot as place from series where tenant_id = :tenant and retired_at is null"
+)
 # Uses series_key_idx.
 _LOOK_UP = text(
     "select s.key, s.group_id::bigint * 256 + s.slot as place from unnest(cast(:keys as bytea[])) k(key)"
-    " join series s on s.tenant_id = :tenant and sha256(s.key) = sha256(k.key)"
+    " join series s on s.tenant_id = :tenant and sha256(s.key) = sha256(k.key) and s.retired_at is null"
+)
+# Uses series_group_id_slot_key.
+_COUNT_PLACES = text(
+    "select count(*) from unnest(cast(:groups as int[]), cast(:slots as int[])) p(group_id, slot)"
+    " join series s on s.tenant_id = :tenant and s.group_id = p.group_id and s.slot = p.slot"
 )
 _REGISTER = text(
     "select * from watchfloor_register_series(:tenant, cast(:keys as bytea[]), cast(:labels as text[]),"
@@ -73,6 +90,7 @@ UNBOUND = SeriesBudget()
 
 # By generation of the database, and tenant.
 _known: dict[tuple[int, TenantId], KnownSeries] = {}
+_fences: dict[tuple[int, TenantId], str] = {}
 _full_s: dict[tuple[int, TenantId], float] = {}
 _loading = Lock()
 
@@ -95,10 +113,53 @@ def series_places(
     return places, reasons
 
 
+def present_places(tenant: TenantId, keys: Sequence[bytes]) -> tuple[Int64s, dict[int, str]]:
+    """series_places() for who writes past the stream, and so past the fence; the caller has the tenant's turn."""
+    places, reasons = series_places(tenant, keys)
+    given = np.unique(places[places >= 0])
+    parameters = {"tenant": tenant, "groups": (given >> SLOTS_BITS).tolist(), "slots": (given & 0xFF).tolist()}
+    with tenant_connection(tenant) as connection:
+        there = connection.scalar(_COUNT_PLACES, parameters)
+    if there == len(given):
+        return places, reasons
+    forget(tenant)
+    return series_places(tenant, keys)
+
+
+def fence(tenant: TenantId) -> str:
+    """The fence that the places this process knows of a tenant stand behind; ask before series_places().
+
+    What is appended with it is refused once the fence was moved; then forget(), and ask for the places again.
+    Raises Unavailable.
+    """
+    name = (generation(), tenant)
+    found = _fences.get(name)
+    if found is None:
+        with _loading:
+            # What is known already may be older than the fence.
+            _known.pop(name, None)
+            found = _fences[name] = _read_fence(tenant)
+    return found
+
+
+def forget(tenant: TenantId) -> None:
+    """Forget the places of a tenant, and its fence: both are read anew."""
+    with _loading:
+        _fences.pop((generation(), tenant), None)
+        _known.pop((generation(), tenant), None)
+
+
 def preload(tenants: Sequence[TenantId]) -> None:
     """Learn every series of these tenants before serving, so that the first requests are not slow."""
     for tenant in tenants:
+        with suppress(Unavailable):  # a start does not wait for Valkey: the first request looks once more
+            fence(tenant)
         _places_of(tenant)
+
+
+def move_fence(tenant: TenantId) -> None:
+    """Have every process ask anew for the tenant's places: nothing is appended with those of before. For gone.py."""
+    valkey().set(FENCE.format(tenant=tenant), secrets.token_hex(8))
 
 
 def group_key(labels: Labels) -> str:
@@ -128,6 +189,16 @@ def _places_of(tenant: TenantId) -> KnownSeries:
     return known
 
 
+def _read_fence(tenant: TenantId) -> str:
+    """It is made when there is none, so that a server that lost it does not seem to have the one of before."""
+    name = FENCE.format(tenant=tenant)
+    try:
+        valkey().set(name, secrets.token_hex(8), nx=True)
+        return cast("bytes", valkey().get(name)).decode()
+    except RedisError as error:
+        raise Unavailable("the ingest stream") from error
+
+
 def _load(tenant: TenantId) -> KnownSeries:
     """All series of a tenant, a piece at a time: their keys take ten times the memory of what is kept."""
     known = KnownSeries()
@@ -139,8 +210,9 @@ def _load(tenant: TenantId) -> KnownSeries:
 
 
 def _forget_other_databases(current: int) -> None:
-    for name in [name for name in _known if name[0] != current]:
-        del _known[name]
+    for kept in (_known, _fences):
+        for name in [name for name in kept if name[0] != current]:
+            del kept[name]
 
 
 def _resolve(

@@ -1,20 +1,26 @@
 """The entries of the stream that could not be stored, each tenant's own: shown, sent through again, or thrown away.
 
-ingest/stream.py buries them. Here is known of an entry what its header says first: whose it is and how much it holds.
+ingest/stream.py buries them. Here is known of an entry what its header says first: whose it is and how much it holds;
+and its places, with which its body begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
+import lz4.block
 import msgspec
+import numpy as np
 from redis.exceptions import RedisError
 
+from app.domain.samples import Int64s
 from app.domain.tenancy import TenantId
 from app.errors import NotFound, Unavailable
+from app.tsdb.catalog import SLOTS_BITS
+from app.tsdb.turns import PATIENCE_S, turn_of
 from app.valkey import valkey
 
 STREAM: Final = "ingest:{shard}"
@@ -71,11 +77,16 @@ def letters(tenant: TenantId) -> list[DeadLetter]:
 
 
 def replay(tenant: TenantId, letter_id: str) -> None:
-    """Send an entry through the stream again; raises NotFound when the tenant has no such dead letter."""
+    """Send an entry through the stream again; raises NotFound when the tenant has no such dead letter.
+
+    It takes the tenant's turn: the series of what lies here stay (app/tsdb/gone.py), and it must not be on its way
+    from here to there when that is looked at.
+    """
     shard, entry_id = _find(tenant, letter_id)
     names = [DEAD.format(shard=shard), STREAM.format(shard=shard)]
-    if not _ask(lambda: valkey().eval(_REPLAY, 2, *names, entry_id)):
-        raise NotFound(f"There is no dead letter {letter_id}.")
+    with turn_of(tenant, wait_s=PATIENCE_S):
+        if not _ask(lambda: valkey().eval(_REPLAY, 2, *names, entry_id)):
+            raise NotFound(f"There is no dead letter {letter_id}.")
 
 
 def discard(tenant: TenantId, letter_id: str) -> None:
@@ -83,6 +94,45 @@ def discard(tenant: TenantId, letter_id: str) -> None:
     shard, entry_id = _find(tenant, letter_id)
     if not _ask(lambda: valkey().xdel(DEAD.format(shard=shard), entry_id)):
         raise NotFound(f"There is no dead letter {letter_id}.")
+
+
+def places(tenant: TenantId) -> Int64s:
+    """The places of the samples in all dead letters of a tenant; those that cannot be read cannot be replayed."""
+    found = [np.empty(0, dtype=np.int64)]
+    for shard in range(MOST_SHARDS):
+        after = "-"
+        while entries := cast("list[Any]", valkey().xrange(DEAD.format(shard=shard), min=after, count=LOOKED_AT)):
+            found += [_places_of(fields) for _, fields in entries if _header(fields)[1] == tenant]
+            after = "(" + entries[-1][0].decode()
+    return np.unique(np.concatenate(found))
+
+
+def newest_waiting() -> dict[int, str]:
+    """The newest entry of each shard in which anything waits to be stored."""
+    newest = {}
+    for shard in range(MOST_SHARDS):
+        if entries := cast("list[Any]", valkey().xrevrange(STREAM.format(shard=shard), count=1)):
+            newest[shard] = entries[0][0].decode()
+    return newest
+
+
+def are_stored(newest: Mapping[int, str]) -> bool:
+    """Whether these entries, and those before them, are stored or dead letters: a drain forgets them only then."""
+    return not any(valkey().xrange(STREAM.format(shard=n), max=last, count=1) for n, last in newest.items())
+
+
+def _places_of(fields: dict[bytes, bytes]) -> Int64s:
+    """Groups (int32) and slots (uint8) of the samples, as ingest/stream.py packs them."""
+    header, body = _header(fields), fields.get(b"b", b"")
+    size = int(cast(int, header[2]))
+    try:
+        if header[3]:
+            body = lz4.block.decompress(body, uncompressed_size=size * 21)
+        groups, slots = np.frombuffer(body, "<i4", size), np.frombuffer(body, "u1", size, offset=4 * size)
+    except (lz4.block.LZ4BlockError, OverflowError, ValueError):
+        return np.empty(0, dtype=np.int64)
+    found: Int64s = (groups.astype(np.int64) << SLOTS_BITS) | slots
+    return found
 
 
 def _find(tenant: TenantId, letter_id: str) -> tuple[int, str]:

@@ -21,6 +21,7 @@ from models.session import platform_session
 KEYS: Final = (
     "alerts:expire:{tenant}",
     "ingest:answer:{tenant}:*",
+    "ingest:places:{tenant}",
     "lease:*:{tenant}",
     "ml:*:{tenant}",
     "ml:*:{tenant}:*",

@@ -1,7 +1,7 @@
 """Matchers to series: an index of the catalogue does the equalities, this process the rest.
 
-Answers are kept by each process. The catalogue only grows, in the order of its ids, so an answer is brought up to date
-by asking for what came after it.
+Answers are kept by each process. The catalogue grows in the order of its ids, so an answer is brought up to date by
+asking for what came after it; when series have gone (app/tsdb/gone.py) it is made anew.
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ from models.session import generation
 MOST_KEPT: Final = 500
 MOST_SERIES_KEPT: Final = 100_000
 
-_NEWEST = text("select max(id) from series where tenant_id = :tenant")
+# Uses series_newest_idx and series_purges_newest_idx.
+_NEWEST = text(
+    "select (select max(id) from series where tenant_id = :tenant) as series,"
+    " (select max(id) from series_purges where tenant_id = :tenant) as purge"
+)
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,10 @@ class Group:
 
 @dataclass
 class Selection:
-    """The series that satisfy some matchers, among those up to id `newest`."""
+    """The series that satisfy some matchers, among those up to id `newest`, after the purge with the id `purge`."""
 
     newest: int = 0
+    purge: int = 0
     members: dict[int, list[tuple[int, Labels]]] = field(default_factory=dict)
     groups: list[Group] = field(default_factory=list)
     size: int = 0
@@ -70,12 +75,14 @@ _lock = Lock()
 
 def select_series(connection: Connection, tenant: TenantId, matchers: Sequence[Matcher]) -> list[Group]:
     """The series of a tenant that satisfy all matchers, by group."""
-    newest = connection.scalar(_NEWEST, {"tenant": tenant}) or 0
+    newest, purge = (found or 0 for found in connection.execute(_NEWEST, {"tenant": tenant}).one())
     name = (generation(), tenant, tuple(matchers))
     with _lock:
         kept = _kept.get(name, Selection())
         if name in _kept:
             _kept.move_to_end(name)
+    if kept.purge < purge:
+        kept = Selection(purge=purge)
     if kept.newest < newest:
         kept = _brought_up_to_date(kept, newest, _load(connection, tenant, matchers, kept.newest))
         with _lock:
@@ -86,7 +93,7 @@ def select_series(connection: Connection, tenant: TenantId, matchers: Sequence[M
 def _brought_up_to_date(kept: Selection, newest: int, fresh: Sequence[tuple[int, int, Labels]]) -> Selection:
     """A new selection: threads that hold the old one go on with it."""
     if not fresh:
-        return Selection(newest, kept.members, kept.groups, kept.size)
+        return Selection(newest, kept.purge, kept.members, kept.groups, kept.size)
     members = {group_id: list(series) for group_id, series in kept.members.items()}
     for group_id, slot, labels in fresh:
         members.setdefault(group_id, []).append((slot, labels))
@@ -96,7 +103,7 @@ def _brought_up_to_date(kept: Selection, newest: int, fresh: Sequence[tuple[int,
         )
         for group_id, series in members.items()
     ]
-    return Selection(newest, members, groups, kept.size + len(fresh))
+    return Selection(newest, kept.purge, members, groups, kept.size + len(fresh))
 
 
 def _keep(name: tuple[int, TenantId, tuple[Matcher, ...]], selection: Selection) -> None:

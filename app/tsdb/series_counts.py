@@ -14,7 +14,7 @@ from models.session import tenant_connection
 Counts = Sequence[tuple[str, int]]
 
 _TOTALS = text(
-    "select (select count(*) from series where tenant_id = :tenant) as series,"
+    "select watchfloor_active_series(:tenant) as series,"
     " count(*) as groups, min(h.first) as first, max(h.last) as last from series_groups g cross join lateral"
     # Uses the index (group_id, ts) of each partition.
     " (select min(ts) as first, max(ts) as last from sample_hot where group_id = g.id and tenant_id = :tenant) h"
@@ -41,7 +41,11 @@ _BY_PAIR = text(
 
 @dataclass(frozen=True)
 class SeriesCounts:
-    """Counts, the greatest first. Times are ms of the oldest and newest sample in the hot store; None without any."""
+    """Counts, the greatest first. Times are ms of the oldest and newest sample in the hot store; None without any.
+
+    `series` are those that got a sample in the last two to three hours, as in Prometheus's head; the lists count the
+    whole catalogue.
+    """
 
     series: int
     label_pairs: int

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 
 from app.domain.samples import Float64s, Int64s, absent_array
 from app.errors import Conflict
+from app.tsdb import active
 from app.tsdb.catalog import SLOTS_BITS
 from models.session import generation, writer_connection
 
@@ -100,6 +101,9 @@ def _store(rows: Rows, advances: Sequence[Advance]) -> None:
                 raise FenceLost(f"shard {advance.shard} of the stream belongs to another drain")
         if len(rows.values):
             _copy(connection, encode(rows))
+            fresh = active.note(connection, rows.tenants, rows.places)
+    if len(rows.values):
+        active.remember(fresh)
 
 
 def _copy(connection: Connection, pieces: Iterator[bytes]) -> None:

@@ -192,6 +192,21 @@ def test_a_group_that_gets_another_series_keeps_what_it_knew(cast: Cast, now_ms:
     assert [row.value for row in found(cast) if row.metric == "ifHCInOctets"][-1] == 1e7
 
 
+@pytest.mark.parametrize("is_new", [pytest.param(False, id="the same worker"), pytest.param(True, id="another")])
+def test_a_group_that_lost_a_series_keeps_what_it_knew_of_the_others(cast: Cast, now_ms: int, is_new: bool) -> None:
+    memory = Memory(Beyond)
+    cycle(cast, memory, now_ms - MINUTE)
+    before = found(cast)
+    with tenant_connection(cast.acme) as connection:
+        gone = "delete from series where tenant_id = :tenant and labels ->> '__name__' = 'ifHCInOctets' returning slot"
+        assert connection.scalars(text(gone), {"tenant": cast.acme}).all() == [0]
+        note = "insert into series_purges (tenant_id, series, groups) values (:tenant, 1, 0)"
+        connection.execute(text(note), {"tenant": cast.acme})
+    store(cast.acme, LOAD, [(now_ms, 500.0)])
+    cycle(cast, Memory(Beyond) if is_new else memory, now_ms)
+    assert [(row.metric, row.slot, row.value) for row in found(cast)][len(before) :] == [("load", 1, 500.0)]
+
+
 def test_metadata_says_what_is_a_counter(cast: Cast, now_ms: int, db: RolledBackDatabase) -> None:
     db.role = "web"
     describe_metrics(cast.acme, [Metadata("load", "counter", "")])
