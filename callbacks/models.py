@@ -9,21 +9,25 @@ from dash import Dash, dcc, html
 from dash.development.base_component import Component
 
 from app.actions import models as actions
+from app.actions import pins
 from app.auth.current import current_viewer
 from app.auth.permissions import guarded, require
 from app.clock import utc_now
 from app.domain.mlmodels.model import Model, RunState
-from app.domain.tenancy import ADMIN, READ, may
+from app.domain.tenancy import ADMIN, READ, WRITE, Viewer, may
 from app.errors import InvalidInput
 from app.queries import models as queries
+from app.queries import pins as pins_of
 from app.ui.components import model_parts as parts
 from app.ui.components.admin import action, area, form, group_heading
 from app.ui.components.attributes import attrs
+from app.ui.components.pin_parts import pin_form, pinned_section
 from app.ui.components.states import nothing
 from app.ui.zone import current_view
 from callbacks.admin import Command, Reply, bind, done, opened
 
 NOUN: Final = parts.NOUN
+PINNING: Final = ("ask-pin", "pin", "unpin")
 RUNS_SHOWN: Final = 5
 
 
@@ -66,6 +70,7 @@ def show(search: str, _version: int, _refresh: int) -> Component:
             " series is forecast from its own past alone."
         )
         sections = [nothing("No model yet", text, icon_name="layers")]
+    sections += pinned_section(pins_of.reports(viewer), view.zone, can_change=may(viewer, WRITE, NOUN))
     sections += [
         group_heading("Training", html.Span(_when(bool(runs)), className="t2"), *train, class_name="storage-group"),
         *([parts.runs_table(runs, utc_now(), view.zone)] if runs else []),
@@ -77,8 +82,10 @@ def show(search: str, _version: int, _refresh: int) -> Component:
 
 @guarded(READ, "models")
 def run(command: Command) -> Reply:
-    """Train, promote, roll back; what that needs is asked for here."""
+    """Train, promote, roll back, pin; what that needs is asked for here."""
     viewer = current_viewer()
+    if command.verb in PINNING:
+        return _run_pinning(viewer, command)
     require(viewer, ADMIN, NOUN)
     match command.verb:
         case "train":
@@ -93,6 +100,19 @@ def run(command: Command) -> Reply:
             model = actions.rollback(viewer, command.id)
             return done(f"Version {model.version} of {model.family} is in service again.")
     raise InvalidInput("verb", f"{command.verb!r} is not something that can be done here")
+
+
+def _run_pinning(viewer: Viewer, command: Command) -> Reply:
+    require(viewer, WRITE, NOUN)
+    match command.verb:
+        case "ask-pin":
+            return opened("Pin series", pin_form())
+        case "pin":
+            selector = command.text("selector")
+            pins.pin(viewer, selector)
+            return done(f"{selector} is pinned; what came of it shows here after the next forecast run.")
+    pins.unpin(viewer, command.number)
+    return done("Unpinned; from the next run on it is forecast like all others.")
 
 
 def register(dash_app: Dash) -> None:

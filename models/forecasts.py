@@ -61,3 +61,19 @@ class ForecastPinRow(Base):
     selector: Mapped[str]
     made_by: Mapped[str]
     created_at: Mapped[Created]
+
+
+class ForecastFitRow(Base):
+    """What auto_arima came to for one pinned series at the newest run that it was done for."""
+
+    __tablename__ = "forecast_fits"
+    __table_args__ = (PrimaryKeyConstraint("tenant_id", "group_id", "slot"),)
+
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    group_id: Mapped[int]
+    slot: Mapped[int] = mapped_column(SmallInteger)
+    made_at: Mapped[datetime]  # the run whose forecast it is, or would have been
+    fitted_at: Mapped[datetime]
+    orders: Mapped[str]  # (p,d,q)(0,1,0)[24]; empty: none fitted
+    ratio: Mapped[float | None]  # its error in units of seasonal naive's; None: not known
+    is_better: Mapped[bool]

@@ -13,6 +13,9 @@ from app.domain.mlmodels.drift import Measure
 from app.domain.mlmodels.model import Stage, Why
 from app.errors import Forbidden, InvalidInput
 from app.queries import models as queries
+from app.queries import pins
+from app.queries.pins import Fit, FitState, PinReport
+from app.ui.components.pin_parts import pinned_section
 from callbacks import models
 from callbacks.admin import Command
 from models.mlmodels import DriftRow, TrainingRunRow
@@ -21,6 +24,7 @@ from tests.factories.cast import Cast
 from tests.factories.database import RolledBackDatabase
 from tests.factories.mlmodels import registered
 from tests.factories.objects import folder_store
+from tests.factories.samples import store
 from tests.factories.screens import acting, words
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -93,3 +97,38 @@ def test_a_run_says_how_far_it_is_and_what_came_of_it(registry: Cast) -> None:
     shown = words(section)
     assert getattr(section, "data-under-way") == "true"
     assert "step 2 of 2" in shown and "CPU: train" in shown and "every night" in shown
+
+
+def test_series_are_pinned_here_and_let_go(registry: Cast) -> None:
+    labels = {"__name__": "cpu_load", "device": "core-1"}
+    store(registry.acme, labels, [(0, 1.0)])
+    with acting(registry.bob):
+        assert "No series is pinned" in words(models.show("", 0, 0))
+        assert "50 series at most" in words(models.run(Command("ask-pin")).body)
+        assert "is pinned" in models.run(Command("pin", form={"selector": "cpu_load"})).notice
+        shown = words(models.show("", 0, 0))
+        assert "cpu_load core-1" in shown and "waits" in shown and "Bob" in shown
+        models.run(Command("pin", form={"selector": "gone"}))
+        assert "selects nothing" in words(models.show("", 0, 0))
+    with acting(registry.vera):
+        assert "Unpin" not in words(models.show("", 0, 0))
+    with acting(registry.vera), pytest.raises(Forbidden):
+        models.run(Command("unpin", "1"))
+    with acting(registry.bob):
+        for its in pins.pins(registry.bob):
+            assert "Unpinned" in models.run(Command("unpin", str(its.id))).notice
+        assert "No series is pinned" in words(models.show("", 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("fit", "told"),
+    [
+        (Fit({}, FitState.USED, NOW, NOW, "(2,1,1)(0,1,0)[24]", 0.83), ("in use", "0.83×", "(2,1,1)", "24 Nov 12:00")),
+        (Fit({}, FitState.WORSE, NOW, NOW, "(0,0,0)(0,1,0)[24]", None), ("not better", "–")),
+        (Fit({}, FitState.FAILED, NOW, NOW), ("no fit",)),
+        (Fit({}, FitState.LEFT_OUT), ("left out",)),
+    ],
+)
+def test_what_came_of_a_pin_is_said(fit: Fit, told: tuple[str, ...]) -> None:
+    shown = words(pinned_section([PinReport(1, "up", "Bob", NOW, [fit])], UTC, can_change=True))
+    assert all(part in shown for part in told), shown

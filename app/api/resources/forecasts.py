@@ -31,7 +31,7 @@ from app.errors import InvalidInput
 from app.promql.parse import parse, parse_selector
 from app.queries import forecasts as queries
 from app.queries.forecasts import FamilyQuality
-from app.queries.pins import Pin, pins
+from app.queries.pins import PinReport, reports
 
 blueprint = Blueprint("forecasts", __name__)
 QUALITY_BACK = timedelta(days=14)
@@ -104,11 +104,11 @@ def quality() -> Response:
 
 
 @blueprint.get("/api/v1/forecasts/pins")
-@documented("List the series that are forecast by auto_arima", answer=Listed[Pin])
+@documented("List the series that are forecast by auto_arima, and what came of it", answer=Listed[PinReport])
 @guarded(READ, "models")
 def list_pins() -> Response:
     """All of them."""
-    return answer({"items": pins(current_viewer()), "next": None})
+    return answer({"items": reports(current_viewer()), "next": None})
 
 
 @blueprint.post("/api/v1/forecasts/pins")

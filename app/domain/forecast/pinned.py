@@ -27,12 +27,16 @@ class Pinned:
     """Forecasts of n series: mean (n, h), half widths (levels, n, h), floor (n,).
 
     `is_better` (n,): whether it beats seasonal naive at the past origins; what does not is not shown.
+    `ratio` (n,): its mean absolute error there in units of seasonal naive's, NaN where either could not speak.
+    `orders`: of each series as `(2,1,1)(0,1,0)[24]`, "" where no orders fit or no time was left.
     """
 
     mean: Float64s
     widths: Float64s
     floor: Float64s
     is_better: NDArray[np.bool_]
+    ratio: Float64s
+    orders: tuple[str, ...]
 
 
 def foretell(history: Float64s, *, may_go_on: Callable[[], bool]) -> Pinned:
@@ -40,14 +44,17 @@ def foretell(history: Float64s, *, may_go_on: Callable[[], bool]) -> Pinned:
     past = filled(history, SEASON_H)
     arima = AutoArima(may_go_on)
     errors, naive = (_errors(forecaster, past) for forecaster in (arima, FORECASTERS[NAIVE]))
-    mean = arima.fit_predict(past, horizon=HORIZON_H, season=SEASON_H)
+    mean, orders = arima.continued(past, horizon=HORIZON_H, season=SEASON_H)
+    own, naives = (np.abs(each).mean(axis=(1, 2)) for each in (errors, naive))
     # One that could not speak has NaN here, and NaN is never less.
-    is_better = np.abs(errors).mean(axis=(1, 2)) < np.abs(naive).mean(axis=(1, 2))
+    is_better = own < naives
     return Pinned(
         mean=mean,
         widths=backtest.widths_of(past, errors, season=SEASON_H),
         floor=conformal.floor_of(past),
         is_better=is_better & np.isfinite(mean).all(axis=1),
+        ratio=np.divide(own, naives, out=np.full(len(own), np.nan), where=naives > 0),
+        orders=tuple(orders),
     )
 
 

@@ -13,7 +13,7 @@ from app.domain.labels import encode_labels, labels_of
 from app.domain.tenancy import TenantId, Viewer
 from app.errors import Conflict, Forbidden, InvalidInput, NotFound, QueryError
 from app.queries import audit, forecasts
-from app.queries.pins import MOST_SERIES
+from app.queries.pins import MOST_SERIES, FitState, reports
 from app.queries.pins import pins as pins_of
 from app.tsdb.catalog import series_places
 from tests.app.actions.test_forecasts import DAYS, fill, forecast
@@ -69,10 +69,33 @@ def test_a_pinned_series_is_foretold_by_auto_arima_and_once(cast: Cast, db: Roll
     assert len(its.mean) == HORIZON_H
     assert all(low <= mid <= high for low, mid, high in zip(its.lo95, its.mean, its.hi95, strict=True))
     assert pins.foretell(cast.acme, now_ms=made_ms, may_go_on=always).series == 0
+    (report,) = reports(cast.vera)
+    (fit,) = report.series
+    assert (fit.state, fit.labels["device"]) == (FitState.USED, "climbs")
+    assert fit.orders.endswith(")(0,1,0)[24]")
+    assert fit.ratio is not None and fit.ratio < 1
+    assert fit.made_at is not None and fit.made_at.timestamp() * 1000 == made_ms
     pins.unpin(cast.alice, pin_id)
     assert pins_of(cast.vera) == []
     noted = [entry.action for entry in audit.entries(cast.alice) if entry.noun == "models"]
     assert noted[:2] == ["unpin", "pin"]
+
+
+def test_what_auto_arima_is_no_better_for_is_said_and_not_tried_twice(
+    cast: Cast, db: RolledBackDatabase, valkey: Redis
+) -> None:
+    made_ms = fill(cast.acme)
+    pins.pin(cast.alice, 'cpu_load{device="d-2"}')
+    assert [fit.state for fit in reports(cast.vera)[0].series] == [FitState.WAITING]
+    db.role = "worker"
+    assert forecast(cast.acme, made_ms)
+    before = shown(cast.vera, made_ms)["d-2"]
+    done = pins.foretell(cast.acme, now_ms=made_ms, may_go_on=always)
+    assert done.series == 1
+    assert pins.foretell(cast.acme, now_ms=made_ms, may_go_on=always) == pins.Done(0, 0, 0)
+    (fit,) = reports(cast.vera)[0].series
+    assert fit.state is (FitState.USED if done.better else FitState.WORSE)
+    assert done.better or shown(cast.vera, made_ms)["d-2"] == before
 
 
 def test_without_time_all_stays_as_it_is(cast: Cast, db: RolledBackDatabase, valkey: Redis) -> None:
@@ -112,7 +135,7 @@ def test_charlie_of_globex_neither_sees_nor_takes_away_a_pin_of_acme(
     cast: Cast, db: RolledBackDatabase, valkey: Redis
 ) -> None:
     pin_id = pins.pin(cast.alice, SELECTOR)
-    assert pins_of(cast.charlie) == []
+    assert pins_of(cast.charlie) == [] == reports(cast.charlie)
     with pytest.raises((NotFound, Forbidden)):
         pins.unpin(cast.charlie, pin_id)
     assert [its.selector for its in pins_of(cast.vera)] == [SELECTOR]

@@ -171,6 +171,7 @@ def test_series_are_pinned_and_let_go(cast: Cast, db: RolledBackDatabase, valkey
     made = alice.post(f"{ADDRESS}/pins", json={"selector": SELECTOR})
     assert made.status_code == 201
     assert [its["selector"] for its in alice.get(f"{ADDRESS}/pins").json["items"]] == [SELECTOR]
+    assert isinstance(alice.get(f"{ADDRESS}/pins").json["items"][0]["series"], list)
     assert charlie.get(f"{ADDRESS}/pins").json["items"] == []
     assert alice.post(f"{ADDRESS}/pins", json={"selector": SELECTOR}).status_code == 409
     assert alice.post(f"{ADDRESS}/pins", json={"selector": "rate(x[5m])"}).status_code == 400
