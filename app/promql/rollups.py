@@ -105,7 +105,10 @@ class RolledWindows(Windows):
     @cached_property
     def samples(self) -> Float64s:
         """Samples in each window; (steps, n)."""
-        return self.total("count")
+        found = self.total("count")
+        # Of a window without a bucket the sum is that of the bucket behind it.
+        found[self.begin == self.end] = 0.0
+        return found
 
     def total(self, name: str) -> Float64s:
         """The sum of a statistic over the buckets of each window."""
