@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 from redis import Redis
 
-from app import clock, jobs
+from app import clock
 from app.actions import bands
 from app.domain.forecast.outlook import HOUR_MS, PredictQuestion, Quality
 from app.promql.engine import query_instant, query_range
@@ -27,8 +26,8 @@ from models.session import tenant_connection, tenant_session
 from tests.factories.browser import Browser, make_server
 from tests.factories.cast import Cast
 from tests.factories.database import RolledBackDatabase
+from tests.factories.questions import answer_next
 from tests.factories.samples import store_all
-from workers.forecast import predict
 
 ADDRESS = "/api/v1/forecasts"
 SELECTOR = 'cpu_load{device="core-1"}'
@@ -115,7 +114,7 @@ def test_given_values_are_continued_by_an_ml_worker(cast: Cast, browser: Browser
     column = {"labels": {"a": "b"}, "ts": ts, "values": [50 + 10 * math.sin(math.pi * i / 6) for i in range(96)]}
     body = {"series": [column], "season": 12, "horizon": 3}
     with ThreadPoolExecutor(1) as pool:
-        worker = pool.submit(_work_off, valkey)
+        worker = pool.submit(answer_next, valkey, wait_s=5)
         answer = browser.post(f"{ADDRESS}/predict", json=body)
         worker.result(timeout=10)
     (found,) = answer.json["series"]
@@ -154,16 +153,6 @@ def test_charlie_of_globex_sees_none_of_acme(cast: Cast, browser: Browser) -> No
     theirs = Browser(make_server(), cast.charlie)
     assert theirs.get(ADDRESS, query_string={"selector": SELECTOR}).json["items"] == []
     assert len(query_range(Reader(cast.globex), FORECAST, start_ms=0, end_ms=HOUR_MS, step_ms=HOUR_MS)) == 0
-
-
-def _work_off(valkey: Redis) -> None:
-    """What the ml worker does with the job that waits first on its queue."""
-    found = valkey.blpop([f"rq:queue:{jobs.PREDICT.queue}"], timeout=5)
-    assert isinstance(found, list | tuple)
-    data = valkey.hget(f"rq:job:{found[1].decode()}", "data")
-    assert isinstance(data, bytes)
-    _, _, _, arguments = msgspec.json.decode(zlib.decompress(data))
-    predict(**arguments)
 
 
 def test_series_are_pinned_and_let_go(cast: Cast, db: RolledBackDatabase, valkey: Redis) -> None:
