@@ -17,6 +17,7 @@ from app.errors import Conflict, InvalidInput, NotFound, WatchfloorError
 from app.queries.erasures import Erasure, erasure_of
 from app.tsdb import erase
 from app.tsdb.tenants import LIMITS_AGE_S
+from app.tsdb.turns import JOB_PATIENCE_S, turn_of
 from models.session import platform_session
 from models.tenants import ErasureRow, TenantRow
 
@@ -69,12 +70,25 @@ def quiet_in(erasure_id: int) -> float:
 
 
 def carry_out(erasure_id: int) -> Erasure:
-    """Erase what there is, and record what was left; safe to run twice. Raises WatchfloorError if anything is left."""
+    """Erase what there is, and record what was left; safe to run twice. Raises WatchfloorError if anything is left.
+
+    Whoever is at work on the tenant's storage is waited for, for half an hour; then NotOurTurn is raised.
+    """
+    with platform_session() as session:
+        row = _find(erasure_id, session.get(ErasureRow, erasure_id))
+        tenant = TenantId(row.erased_id)
+        if row.finished_at is not None:
+            return erasure_of(row)
+    with turn_of(tenant, wait_s=JOB_PATIENCE_S):
+        return _carry_out(erasure_id, tenant)
+
+
+def _carry_out(erasure_id: int, tenant: TenantId) -> Erasure:
     with platform_session() as session:
         row = _find(erasure_id, session.get(ErasureRow, erasure_id))
         if row.finished_at is not None:
             return erasure_of(row)
-        tenant, before = TenantId(row.erased_id), dict(row.before)
+        before = dict(row.before)
     if not before:
         before = erase.counts(tenant)
         with platform_session() as session:

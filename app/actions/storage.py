@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,6 +15,7 @@ from app.domain.tenancy import ADMIN, TenantId, Viewer
 from app.errors import InvalidInput, NotFound
 from app.tsdb import archive, retention
 from app.tsdb.archive import Archive
+from app.tsdb.turns import JOB_PATIENCE_S, turn_of
 from models.session import platform_session, tenant_session
 from models.tenants import TenantRow
 
@@ -78,19 +79,25 @@ def restore(viewer: Viewer, *, start: datetime, end: datetime, days: int = RESTO
     return sum(bring_back(viewer.tenant, each.bucket, days=days) for each in _asked(viewer, start, end, days))
 
 
-def bring_back(tenant: TenantId, bucket: datetime, *, days: int) -> int:
+def bring_back(
+    tenant: TenantId, bucket: datetime, *, days: int, at_step: Callable[[str], None] = lambda _step: None
+) -> int:
     """Put the samples of one archive back among the raw ones; what is there already is left, so that it may run twice.
 
     They can be asked as any other until `days` from now; then retention takes them again. The archive stays.
+    `at_step` is told the name of every step, for tests.
     """
-    listed, now = archive.find(tenant, bucket), utc_now()
-    if listed is None:
-        raise NotFound(f"Nothing of {bucket:%Y-%m-%d %H:%M} is archived.")
-    until = now + timedelta(days=days)
-    # First the term: retention must not take what comes back while it comes.
-    archive.keep_restored(tenant, bucket, until=until, now=now, is_back=False)
-    count = archive.put_back(tenant, listed)
-    archive.keep_restored(tenant, bucket, until=until, now=now, is_back=True)
+    until = (now := utc_now()) + timedelta(days=days)
+    with turn_of(tenant, wait_s=JOB_PATIENCE_S):
+        listed = archive.find(tenant, bucket)
+        if listed is None:
+            raise NotFound(f"Nothing of {bucket:%Y-%m-%d %H:%M} is archived.")
+        # First the term: the next run of retention must not take what a crash leaves half done.
+        archive.keep_restored(tenant, bucket, until=until, now=now, is_back=False)
+        at_step("kept")
+        count = archive.put_back(tenant, listed, at_step=at_step)
+        archive.keep_restored(tenant, bucket, until=until, now=now, is_back=True)
+        at_step("noted")
     return count
 
 

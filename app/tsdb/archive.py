@@ -7,7 +7,7 @@ counts from the moment that it is listed in `archives`; one that is not listed i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -167,10 +167,11 @@ def read(archive: Archive) -> Samples:
     return parquet.decode(content)
 
 
-def put_back(tenant: TenantId, archive: Archive) -> int:
+def put_back(tenant: TenantId, archive: Archive, *, at_step: Callable[[str], None] = lambda _step: None) -> int:
     """Make blocks again of what an archive holds; answers how many samples were not in the database.
 
-    One transaction: all of it is back or nothing, and what is there already wins. May run twice.
+    One transaction: all of it is back or nothing, and what is there already wins. May run twice. The caller has the
+    tenant's turn. `at_step` is told the name of every step, for tests.
     """
     archived = read(archive)
     count = len(parquet.missing_from(_stored(tenant, archive.bucket), archived))
@@ -179,6 +180,7 @@ def put_back(tenant: TenantId, archive: Archive) -> int:
     places, reasons = present_places(tenant, [encode_labels(labels) for labels in archived.labels])
     if reasons:
         raise WatchfloorError(f"{len(reasons)} series cannot come back: {next(iter(reasons.values()))}")
+    at_step("places known")
     parts = _parts(archived, places)
     bucket_ms = int(archive.bucket.timestamp() * 1000)
     with tenant_connection(tenant) as connection:
@@ -187,7 +189,8 @@ def put_back(tenant: TenantId, archive: Archive) -> int:
         whole = {
             group_id: raw.merged(Raw(None, [*its, *(known.get(group_id) or [])])) for group_id, its in parts.items()
         }
-        compact.write_bucket(connection, tenant, bucket_ms, whole)
+        compact.write_bucket(connection, tenant, bucket_ms, whole, at_step=at_step)
+    at_step("committed")
     return count
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from app.domain.tenancy import TenantId
 from app.objects import objects
+from app.tsdb import blocks
 from app.tsdb.dead_letters import DEAD, MOST_SHARDS, STREAM
 from app.valkey import valkey
 from models.session import platform_session
@@ -56,19 +57,33 @@ def counts(tenant: TenantId) -> dict[str, int]:
 def erase(tenant: TenantId) -> Mapping[str, int]:
     """Erase all of a closed tenant; answers what is left, which is nothing unless something came meanwhile.
 
+    The caller has the tenant's turn: retention or restoring would write what was erased a moment ago.
+    """
+    for _ in erase_steps(tenant):
+        pass
+    return counts(tenant)
+
+
+def erase_steps(tenant: TenantId) -> Iterator[str]:
+    """The same step by step.
+
     Rows go last: until then the tenant is listed, and an erasure that a crash broke off is begun again.
     """
     for name, entry_id in [*_entries(STREAM, tenant), *_entries(DEAD, tenant)]:
         valkey().xdel(name, entry_id)
+    yield "entries"
     for key in list(_keys(tenant)):
         valkey().delete(key)
+    yield "keys"
     for path in objects().paths(_folder(tenant)):
         objects().delete(path)
+    yield "objects"
     with platform_session() as session:
+        blocks.lock(session.connection(), tenant)  # what is being compacted is in one table, or in the other
         people = list(session.scalars(_MEMBERS, {"tenant": tenant}))
         session.execute(_ERASE, {"tenant": tenant})
         session.execute(_STRANGERS, {"people": people})
-    return counts(tenant)
+    yield "rows"
 
 
 def _folder(tenant: TenantId) -> str:

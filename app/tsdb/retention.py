@@ -18,6 +18,7 @@ from app.domain.tenancy import TenantId
 from app.errors import NotFound, Unavailable, WatchfloorError
 from app.tsdb import archive, compact
 from app.tsdb.blocks import BLOCK_MS
+from app.tsdb.turns import PATIENCE_S, NotOurTurn, turn_of
 from models.session import platform_session, tenant_connection, writer_connection
 
 log = logging.getLogger(__name__)
@@ -121,7 +122,7 @@ def preview(tenant: TenantId, terms: Terms, now: datetime) -> list[Going]:
 def drop_expired(now: datetime) -> Retained:
     """Apply every tenant's terms. What cannot be archived now stays, and is tried again in the next run."""
     everyone = _terms(None)
-    done = [_apply(tenant, terms, now) for tenant, terms in everyone]
+    done = [_apply_in_turn(tenant, terms, now) for tenant, terms in everyone]
     oldest = min((terms.before("raw", now) for _, terms in everyone), default=now)
     dropped = 0
     for tenant, _ in everyone[:1]:  # partitions belong to all, so any tenant's session may drop them
@@ -131,8 +132,19 @@ def drop_expired(now: datetime) -> Retained:
 
 
 def apply_terms(tenant: TenantId, now: datetime) -> Retained:
-    """Apply the terms of one tenant now."""
-    return _apply(tenant, terms_of(tenant), now)
+    """Apply the terms of one tenant now; raises NotOurTurn while its storage is being worked at."""
+    terms = terms_of(tenant)
+    with turn_of(tenant, wait_s=PATIENCE_S):
+        return _apply(tenant, terms, now)
+
+
+def _apply_in_turn(tenant: TenantId, terms: Terms, now: datetime) -> Retained:
+    try:
+        with turn_of(tenant, wait_s=PATIENCE_S):
+            return _apply(tenant, terms, now)
+    except NotOurTurn:
+        log.info("terms are applied in the next run", extra={"tenant": tenant})
+        return Retained()
 
 
 def _apply(tenant: TenantId, terms: Terms, now: datetime) -> Retained:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -17,14 +23,15 @@ from app.errors import Conflict, Forbidden, InvalidInput, NotFound
 from app.objects import objects
 from app.queries import erasures as queries
 from app.queries import tenants
-from app.tsdb import archive, erase
+from app.tsdb import archive, erase, retention
+from app.tsdb.turns import turn_of
 from ingest import stream
 from models.session import close_database, open_database, platform_session, tenant_connection
 from models.tenants import TenantRow
 from tests.factories.cast import Cast, create_cast
 from tests.factories.objects import folder_store
 from tests.factories.samples import store
-from tests.factories.servers import SECRET_KEY
+from tests.factories.servers import SECRET_KEY, Servers
 
 BUCKET = datetime(2026, 1, 5, 6, tzinfo=UTC)
 
@@ -123,3 +130,73 @@ def test_an_erasure_that_a_crash_broke_off_is_ended_by_asking_again(two: Cast) -
     assert erase.erase(two.globex) == {}
     assert erasures.ask(two.paula, "globex", typed="globex") == erasure_id
     assert erasures.carry_out(erasure_id).finished_at is not None
+
+
+STEPS = ["entries", "keys", "objects", "rows"]
+
+
+@pytest.mark.parametrize("last", [pytest.param(step, id=f"killed after {step}") for step in ["", *STEPS]])
+def test_an_erasure_that_was_killed_between_two_steps_ends_when_asked_for_again(
+    two: Cast, own_db: str, servers: Servers, tmp_path: Path, last: str
+) -> None:
+    ours, before = erase.counts(two.acme), erase.counts(two.globex)
+    close(two, "globex")
+    erasure_id = erasures.ask(two.paula, "globex", typed="globex")
+    run_until(own_db, servers.redis_url, tmp_path, two.globex, last)
+    assert erasures.ask(two.paula, "globex", typed="globex") == erasure_id
+    done = erasures.carry_out(erasure_id)
+    assert (done.after, erase.counts(two.globex), objects().paths(f"tenant={two.globex}")) == ({}, {}, [])
+    assert done.finished_at is not None
+    if not last:
+        assert done.before["sample_hot"] == before["sample_hot"]
+    left = erase.counts(two.acme)
+    assert left.pop("audit") == ours.pop("audit", 0) + 1
+    assert left == ours
+
+
+def run_until(url: str, redis_url: str, folder: Path, tenant: int, last: str) -> None:
+    """Erase in a process that kills itself after the step `last`; "": right at the start."""
+    program = f"""
+import os, signal
+from redis import Redis
+from app.objects import object_store, use_objects
+from app.tsdb import erase
+from app.tsdb.turns import turn_of
+from app.valkey import use_valkey
+from models.session import open_database
+open_database(os.environ["URL"], role="worker", secret_key={SECRET_KEY!r})
+use_valkey(Redis.from_url({redis_url!r}))
+use_objects(object_store("file://{folder}"))
+with turn_of({tenant}, wait_s=5):
+    for step in erase.erase_steps({tenant}) if {last!r} else ():
+        if step == {last!r}:
+            break
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", program], env={**os.environ, "URL": url}, check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_erasing_and_retention_take_turns(two: Cast, tmp_path: Path) -> None:
+    close(two, "globex")
+    erasure_id = erasures.ask(two.paula, "globex", typed="globex")
+    there, may_go_on = Event(), Event()
+
+    def retention_at_work() -> None:
+        with turn_of(two.globex, wait_s=5):
+            steps = archive.retire_steps(two.globex, BUCKET + timedelta(hours=6))
+            assert next(steps) == "copied"
+            there.set()
+            assert may_go_on.wait(20)
+            assert list(steps)[-1] == "swept"
+
+    with ThreadPoolExecutor() as pool:
+        retiring = pool.submit(retention_at_work)
+        assert there.wait(20)
+        erasing = pool.submit(erasures.carry_out, erasure_id)
+        assert retention.drop_expired(datetime.now(UTC)).archived == 1  # acme's; of globex in the next run
+        assert not erasing.done()
+        may_go_on.set()
+        retiring.result(20)
+        assert erasing.result(20).after == {}
+    assert objects().paths(f"tenant={two.globex}") == []

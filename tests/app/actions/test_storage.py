@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.actions import storage as actions
 from app.errors import Forbidden, InvalidInput, NotFound
+from app.promql.engine import query_range
 from app.queries import audit, cardinality
 from app.queries import storage as queries
-from app.tsdb import archive, retention
+from app.tsdb import archive, retention, rollups
+from app.tsdb.reader import Reader
 from models.session import close_database, open_database
 from tests.factories.cast import Cast, create_cast
 from tests.factories.objects import folder_store
@@ -124,3 +131,59 @@ def test_series_by_metric_and_label_and_what_is_new(cast: Cast) -> None:
     assert sum(count for _, count in found.new_by_day) == 4
     assert len(cardinality.cardinality(cast.vera, limit=1).metrics) == 1
     assert cardinality.cardinality(cast.charlie).series == 3
+
+
+STEPS = ["kept", "places known", "blocks written", *(f"rollups of {tier} s written" for tier in rollups.TIERS)]
+
+
+@pytest.mark.parametrize(
+    "last", [pytest.param(step, id=f"killed at {step}") for step in [*STEPS, "committed", "noted"]]
+)
+def test_what_comes_back_is_there_once_however_often_it_was_killed(
+    cast: Cast, own_db: str, tmp_path: Path, last: str
+) -> None:
+    actions.change_terms(cast.alice, {"raw": 3})
+    before, coarse = raw_samples(cast.acme).digest(), _hourly(cast)
+    retention.drop_expired(datetime.now(UTC))
+    listed = archive.archives(cast.acme, start=queries.EVER, end=queries.FAR)
+    for each in listed:
+        run_until(own_db, tmp_path, cast.acme, each.bucket, last)
+        retention.drop_expired(datetime.now(UTC))
+        is_back = last in ("committed", "noted")
+        assert actions.bring_back(cast.acme, each.bucket, days=2) == (0 if is_back else each.samples)
+        retention.drop_expired(datetime.now(UTC))
+    assert raw_samples(cast.acme).digest() == before
+    assert _hourly(cast) == coarse
+    [*again] = archive.archives(cast.acme, start=queries.EVER, end=queries.FAR)
+    assert [(each.bucket, each.checksum) for each in again] == [(each.bucket, each.checksum) for each in listed]
+    assert all(each.restored_at is not None for each in again)
+
+
+def _hourly(cast: Cast) -> list[float]:
+    """How many samples there are in all hours, by the rollups where they answer."""
+    end_ms = int(datetime.now(UTC).timestamp() * 1000) // 3_600_000 * 3_600_000
+    found = query_range(
+        Reader(cast.acme),
+        "count_over_time(up[1h])",
+        start_ms=end_ms - 30 * 86_400_000,
+        end_ms=end_ms,
+        step_ms=3_600_000,
+    )
+    return sorted(float(value) for value in found.values[~np.isnan(found.values)])
+
+
+def run_until(url: str, folder: Path, tenant: int, bucket: datetime, last: str) -> None:
+    """Bring an archive back in a process that kills itself at a step."""
+    program = f"""
+import os, signal
+from datetime import datetime
+from app.actions import storage
+from app.objects import object_store, use_objects
+from models.session import open_database
+open_database(os.environ["URL"], role="worker", secret_key={SECRET_KEY!r})
+use_objects(object_store("file://{folder}"))
+die = lambda step: os.kill(os.getpid(), signal.SIGKILL) if step == {last!r} else None
+storage.bring_back({tenant}, datetime.fromisoformat("{bucket.isoformat()}"), days=2, at_step=die)
+"""
+    done = subprocess.run([sys.executable, "-c", program], env={**os.environ, "URL": url}, check=False)
+    assert done.returncode == -signal.SIGKILL
