@@ -7,6 +7,7 @@ suite at other servers; without them the embedded ones are started.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -34,8 +35,12 @@ settings.load_profile("steady")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the browser last: while it is open its event loop runs in this thread, and asyncio.run() is refused."""
-    items.sort(key=lambda item: "tests/browser/" in item.nodeid)
+    """Run the browser last: while it is open its event loop runs in this thread, and asyncio.run() is refused.
+
+    Of its files the longest first, so that no process waits for another at the end.
+    """
+    browser = Counter(item.path for item in items if "tests/browser/" in item.nodeid)
+    items.sort(key=lambda item: (item.path in browser, -browser[item.path]))
 
 
 @pytest.fixture(scope="session")

@@ -115,10 +115,10 @@ def change(number: int) -> None:
 
 
 def cause_faults(stack: Stack) -> int:
-    """Kill workers at random for LOAD_S, and change the number of shards; answers how many were killed."""
+    """Kill workers at random for LOAD_S, and change the number of shards as often; answers how many were killed."""
     dice = random.Random(SEED)
     begun_s, faults, changes = time.monotonic(), 0, 0
-    while (spent_s := time.monotonic() - begun_s) < LOAD_S:
+    while (spent_s := time.monotonic() - begun_s) < LOAD_S or changes < len(NUMBERS):
         if changes < len(NUMBERS) and spent_s >= changes * LOAD_S / len(NUMBERS):
             change(NUMBERS[changes])
             changes += 1
@@ -126,7 +126,6 @@ def cause_faults(stack: Stack) -> int:
         stack.tend(dice.uniform(0.8, 1.6))
         stack.watched[dice.choice(WORKERS)].process.kill()
         faults += 1
-    assert changes == len(NUMBERS)
     return faults
 
 
