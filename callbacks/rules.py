@@ -14,8 +14,10 @@ from app.actions import rules as actions
 from app.auth.current import current_viewer
 from app.auth.permissions import guarded
 from app.clock import utc_now
+from app.domain.alerting import anomaly_rules, capacity_rules
 from app.domain.alerting.alert import SEVERITIES, Severity
 from app.domain.alerting.kinds import KINDS
+from app.domain.alerting.preview import Preview
 from app.domain.alerting.rulefile import format_duration, parse_duration
 from app.domain.alerting.rules import PROMQL, Rule
 from app.domain.tenancy import READ, WRITE, Viewer, may
@@ -66,7 +68,9 @@ CRITERIA_ABOUT: Final = (
     "source (series, peers). "
     "capacity: chance, within_days."
 )
-PREVIEW_DAYS: Final = 1
+# Of a kind, so far back it is tried out; of others a day.
+PREVIEW_DAYS: Final = {anomaly_rules.KIND: 7}
+SHOWN_THINGS: Final = 4
 
 
 @guarded(READ, "rules")
@@ -219,17 +223,36 @@ def _save(viewer: Viewer, command: Command) -> Reply:
 
 
 def _preview(viewer: Viewer, command: Command) -> Reply:
-    end = utc_now()
-    found = rules.preview(viewer, _rule_of(command), start=end - timedelta(days=PREVIEW_DAYS), end=end, interval_s=15)
-    count = len(found.episodes)
-    words = (
-        "It would not have fired"
-        if not count
-        else f"It would have fired {count} times, {found.firing_now} of them now,"
-    )
-    text = f"{words} in the last 24 h (looked at every {format_duration(found.step_s)})."
+    end, rule = utc_now(), _rule_of(command)
+    days = PREVIEW_DAYS.get(rule.kind, 1)
+    found = rules.preview(viewer, rule, start=end - timedelta(days=days), end=end, interval_s=15)
+    text = _tells_of(found) if rule.kind == capacity_rules.KIND else _fired(found, days)
     set_props("rules-preview", {"children": html.Div(text, className="admin-note")})
     return KEPT
+
+
+def _fired(found: Preview, days: int) -> str:
+    """How often, in a sentence."""
+    count = len(found.episodes)
+    times = "once" if count == 1 else f"{count} times"
+    words = f"It would have fired {times}, {found.firing_now} of them now," if count else "It would not have fired"
+    span = "24 h" if days == 1 else f"{days} days"
+    return f"{words} in the last {span} (looked at every {format_duration(found.step_s)})."
+
+
+def _tells_of(found: Preview) -> str:
+    """Of how many things a rule of capacity would tell, in a sentence."""
+    looked = f"of {found.series:,} that it selects and that may be full within a year"
+    count = len(found.episodes)
+    if not count:
+        return f"It would tell of nothing now, {looked}."
+    return f"It would tell of {count:,} now, {looked}: {_some(found)}."
+
+
+def _some(found: Preview) -> str:
+    named = [dict(its.labels) for its in found.episodes[:SHOWN_THINGS]]
+    names = [" ".join(filter(None, (its.get("device", ""), its.get("object", "")))) for its in named]
+    return ", ".join(names) + (" …" if len(found.episodes) > SHOWN_THINGS else "")
 
 
 def _rule_of(command: Command) -> Rule:

@@ -25,14 +25,14 @@ from app.domain.alerting.anomaly_rules import AnomalyRule, Unusual
 from app.domain.anomaly.base import Int32s, Profile
 from app.domain.anomaly.memory import Entrant, Memory, Rows
 from app.domain.anomaly.profiles import boundary, scaled
-from app.domain.anomaly.verdicts import Verdict, multiplier
+from app.domain.anomaly.verdicts import multiplier
 from app.domain.anomaly.zones import UTC
 from app.domain.counters import is_counter
 from app.domain.labels import METRIC, Labels, Matcher, MatchOp, value_of
 from app.domain.tenancy import TenantId
 from app.errors import WatchfloorError
 from app.promql.parse import parse_selector
-from app.queries.anomalies import unusual_of
+from app.queries.anomalies import is_expected, unusual_of
 from app.queries.feedback import steps_of
 from app.queries.rules import rule_of
 from app.tsdb import detector_states, found_anomalies, scores, unscored
@@ -42,7 +42,6 @@ from app.tsdb.scores import ScoredRow
 from app.tsdb.selection import Group, select_series
 from models.alerting import RuleRow
 from models.anomalies import AnomalyRow
-from models.feedback import FeedbackMarkRow
 from models.session import tenant_connection, tenant_session
 
 log = logging.getLogger(__name__)
@@ -114,7 +113,7 @@ def raise_alerts(tenant: TenantId, *, now: datetime) -> int:
         ).all()
         if not rows:
             return 0
-        unusual = _recent(session, tenant, now, longest_s=max(row.keep_firing_for_s for row in rows))
+        unusual = _recent(session, tenant, now, longest_s=max(anomaly_rules.kept_s(rule_of(row)) for row in rows))
         factor = multiplier(steps_of(session, tenant))
         evaluated = [item for row in rows if (item := _evaluated(row, unusual, now, factor)) is not None]
         news = record_transitions(session, tenant, evaluated, at=now, now=now, stopped_at=None)
@@ -310,17 +309,7 @@ def _checkpoint(tenant: TenantId, memory: Memory, groups: Sequence[Group], now_m
 def _recent(session: Session, tenant: TenantId, now: datetime, *, longest_s: float) -> list[tuple[Unusual, datetime]]:
     """The anomalies whose newest point is not longer ago than any rule keeps its alerts; not what is expected."""
     since = moment(int((now.timestamp() - longest_s) * 1000))
-    is_expected = (
-        select(FeedbackMarkRow.id)
-        .where(
-            FeedbackMarkRow.tenant_id == tenant,
-            FeedbackMarkRow.anomaly_id == AnomalyRow.id,
-            FeedbackMarkRow.verdict == Verdict.EXPECTED,
-            FeedbackMarkRow.undone_at.is_(None),
-        )
-        .exists()
-    )
-    query = select(AnomalyRow).where(AnomalyRow.tenant_id == tenant, AnomalyRow.last_at >= since, ~is_expected)
+    query = select(AnomalyRow).where(AnomalyRow.tenant_id == tenant, AnomalyRow.last_at >= since, ~is_expected(tenant))
     return [(unusual_of(row), row.last_at) for row in session.scalars(query)]
 
 
@@ -338,8 +327,8 @@ def _evaluated(
         row.health, row.last_error = "error", str(error)
         return None
     row.health, row.last_error, row.evaluated_at = "ok", "", now
+    oldest = now.timestamp() - anomaly_rules.kept_s(rule_of(row))
     rule = replace(rule_of(row), keep_firing_for_s=0.0)
-    oldest = now.timestamp() - row.keep_firing_for_s
     watched = AnomalyRule(rule, matchers, replace(criteria, least_score=criteria.least_score * factor))
     return Evaluated(
         row.id, rule, anomaly_rules.instances(watched, (its for its, at in unusual if at.timestamp() >= oldest))

@@ -13,8 +13,9 @@ from app.auth.permissions import require
 from app.domain.alerting.anomaly_rules import KIND, Unusual
 from app.domain.anomaly.base import View
 from app.domain.anomaly.found import Anomaly
+from app.domain.anomaly.verdicts import Verdict
 from app.domain.labels import labels_of
-from app.domain.tenancy import READ, Viewer
+from app.domain.tenancy import READ, TenantId, Viewer
 from app.errors import NotFound
 from app.tsdb.places import Place
 from models.alerting import AlertRow, RuleRow
@@ -152,6 +153,17 @@ def _more(viewer: Viewer, wanted: AnomalyFilter) -> list[ColumnElement[bool]]:
             standing = standing.where(FeedbackMarkRow.verdict == wanted.verdict)
         conditions.append(~standing.exists() if is_none else standing.exists())
     return conditions
+
+
+def is_expected(tenant: TenantId) -> ColumnElement[bool]:
+    """Whether somebody said of an anomaly of the outer query that it was expected: it raises no alert."""
+    said = select(FeedbackMarkRow.id).where(
+        FeedbackMarkRow.tenant_id == tenant,
+        FeedbackMarkRow.anomaly_id == AnomalyRow.id,
+        FeedbackMarkRow.verdict == Verdict.EXPECTED,
+        FeedbackMarkRow.undone_at.is_(None),
+    )
+    return said.exists()
 
 
 def anomaly_of(row: AnomalyRow) -> Anomaly:

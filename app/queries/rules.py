@@ -11,14 +11,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.auth.permissions import require
+from app.domain.alerting import anomaly_rules, capacity_rules
 from app.domain.alerting.alert import Alert, Severity
-from app.domain.alerting.preview import Episode, episodes_of
+from app.domain.alerting.kinds import check_kind
+from app.domain.alerting.preview import Preview, episodes_of
 from app.domain.alerting.rulefile import check_rule
-from app.domain.alerting.rules import PROMQL, Rule
+from app.domain.alerting.rules import Rule
 from app.domain.alerting.state import State
 from app.domain.samples import is_absent
 from app.domain.tenancy import READ, Viewer
 from app.errors import InvalidInput, NotFound
+from app.queries import previews
 from app.queries.alerts import alert_of
 from app.queries.metrics import query_range
 from models.alerting import AlertRow, RuleGroupRow, RuleRow
@@ -29,20 +32,6 @@ MOST_STEPS: Final = 2000
 MOST_POINTS: Final = 4_000_000
 # A round that is late by less than this is no news.
 LATE_S: Final = 60
-
-
-@dataclass(frozen=True)
-class Preview:
-    """How a rule would have fired. `step_s`: how far apart it was looked at; shorter episodes may be missing."""
-
-    step_s: int
-    series: int
-    episodes: tuple[Episode, ...]
-
-    @property
-    def firing_now(self) -> int:
-        """How many would fire at the end."""
-        return sum(episode.resolved_at is None for episode in self.episodes)
 
 
 @dataclass(frozen=True)
@@ -119,13 +108,19 @@ def rule(viewer: Viewer, rule_id: int) -> StoredRule:
 
 
 def preview(viewer: Viewer, draft: Rule, *, start: datetime, end: datetime, interval_s: int) -> Preview:
-    """How often `draft` would have fired between two moments. Raises InvalidInput or QueryError as saving it would."""
+    """How often `draft` would have fired between two moments; a rule of capacity: whom it would tell of now.
+
+    Raises InvalidInput or QueryError as saving it would.
+    """
     require(viewer, READ, "rules")
     check_rule(draft)
-    if draft.kind != PROMQL:
-        raise InvalidInput("kind", "only PromQL rules can be tried out")
+    check_kind(draft)
     if not start < end:
         raise InvalidInput("end", "must be after start")
+    if draft.kind == anomaly_rules.KIND:
+        return previews.of_anomalies(viewer, draft, start=start, end=end)
+    if draft.kind == capacity_rules.KIND:
+        return previews.of_capacity(viewer, draft, now=end)
     if not 1 <= interval_s <= 86_400:
         raise InvalidInput("interval_s", "must be from 1 to 86400")
     step_s = max(interval_s, -(-int((end - start).total_seconds()) // MOST_STEPS))

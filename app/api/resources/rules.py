@@ -16,6 +16,7 @@ from app.api.resources.alerts import prometheus_alert
 from app.auth.current import current_viewer
 from app.auth.permissions import guarded
 from app.clock import utc_now
+from app.domain.alerting import anomaly_rules
 from app.domain.alerting.alert import Severity
 from app.domain.alerting.preview import Episode
 from app.domain.alerting.rulefile import parse_duration
@@ -29,6 +30,7 @@ blueprint = Blueprint("rules", __name__)
 
 DEFAULT_GROUP: Final = "custom"
 SHOWN_EPISODES: Final = 200
+DEFAULT_HOURS: Final = {anomaly_rules.KIND: 168.0}
 NEVER: Final = "0001-01-01T00:00:00Z"
 
 
@@ -63,9 +65,9 @@ class GroupIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PreviewIn(RuleIn, forbid_unknown_fields=True):
-    """A rule to try out on the last `hours`."""
+    """A rule to try out on the last `hours`: a day when left out, of anomalies a week. Of capacity it is now."""
 
-    hours: float = 24
+    hours: float | None = None
     interval_s: int = 15
 
 
@@ -164,7 +166,8 @@ def preview() -> Response:
     """How often it would have fired."""
     body = json_body(PreviewIn)
     end = utc_now()
-    hours = min(max(body.hours, 0.01), 24 * 400)
+    asked = DEFAULT_HOURS.get(body.kind, 24.0) if body.hours is None else body.hours
+    hours = min(max(asked, 0.01), 24 * 400)
     found = queries.preview(
         current_viewer(), _rule(body), start=end - timedelta(hours=hours), end=end, interval_s=body.interval_s
     )

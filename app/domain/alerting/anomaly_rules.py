@@ -67,6 +67,14 @@ def criteria_of(document: Mapping[str, Any]) -> Criteria:
     return msgspec.convert(document, Criteria)
 
 
+def kept_s(rule: Rule) -> float:
+    """How long an alert stays after the newest unusual point: as the rule says, KEEP_FOR_S where it says nothing.
+
+    A point is found some minutes after it was measured: an alert that is kept for no time would never be seen.
+    """
+    return rule.keep_firing_for_s or KEEP_FOR_S
+
+
 def meets(criteria: Criteria, found: Unusual) -> bool:
     """Whether an anomaly counts for a rule."""
     if found.source != criteria.source or found.score < criteria.least_score:

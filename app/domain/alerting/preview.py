@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,6 +24,30 @@ class Episode:
     resolved_at: datetime | None
 
 
+@dataclass(frozen=True)
+class Preview:
+    """How a rule would have fired. `step_s`: how far apart it was looked at; shorter episodes may be missing."""
+
+    step_s: int
+    series: int
+    episodes: tuple[Episode, ...]
+
+    @property
+    def firing_now(self) -> int:
+        """How many would fire at the end."""
+        return sum(episode.resolved_at is None for episode in self.episodes)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A time in which a rule's condition held for one label set; the value is that which its labels may speak of."""
+
+    labels: Labels
+    value: float
+    began_at: datetime
+    last_at: datetime
+
+
 def episodes_of(
     rule: Rule, labels: Sequence[Labels], ts_ms: Int64s, present: NDArray[np.bool_], *, step_ms: int
 ) -> list[Episode]:
@@ -36,6 +60,28 @@ def episodes_of(
         identity = identity_of(rule, series, 1.0)
         for fired_at, resolved_at in _runs(rule, ts_ms, present[index], step_ms):
             found.append(Episode(identity, fired_at, resolved_at))
+    return sorted(found, key=lambda episode: (episode.fired_at, fingerprint_of(episode.labels)))
+
+
+def episodes_in(rule: Rule, stretches: Iterable[Stretch], *, until: datetime) -> list[Episode]:
+    """The episodes of a rule whose condition held in these stretches and in no others, by start.
+
+    One goes on for as long as the rule keeps it; what begins before its end belongs to it.
+    """
+    by_identity: dict[Labels, list[tuple[datetime, datetime]]] = {}
+    for its in sorted(stretches, key=lambda its: its.began_at):
+        runs = by_identity.setdefault(identity_of(rule, its.labels, its.value), [])
+        end = its.last_at + rule.waits.keep_firing_for
+        if runs and its.began_at <= runs[-1][1]:
+            runs[-1] = (runs[-1][0], max(runs[-1][1], end))
+        else:
+            runs.append((its.began_at, end))
+    found = [
+        Episode(labels, began + rule.waits.for_, None if end >= until else end)
+        for labels, runs in by_identity.items()
+        for began, end in runs
+        if began + rule.waits.for_ <= min(end, until)
+    ]
     return sorted(found, key=lambda episode: (episode.fired_at, fingerprint_of(episode.labels)))
 
 

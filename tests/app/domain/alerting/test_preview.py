@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.alerting.preview import episodes_of
+from app.domain.alerting.preview import Stretch, episodes_in, episodes_of
 from app.domain.alerting.rules import Rule
 from app.domain.alerting.state import Clock, State, step
 
@@ -40,3 +40,23 @@ def test_skipping_what_cannot_matter_changes_nothing(present: list[bool], for_s:
         (index[episode.fired_at], None if episode.resolved_at is None else index[episode.resolved_at])
         for episode in found
     ] == plainly(rule, present)
+
+
+def test_stretches_become_episodes_that_a_rule_holds_together() -> None:
+    def minute(number: int) -> datetime:
+        return datetime.fromtimestamp(60 * number, UTC)
+
+    def stretch(device: str, began: int, last: int) -> Stretch:
+        return Stretch((("device", device),), 1.0, minute(began), minute(last))
+
+    rule = Rule("R", "x", for_s=60, keep_firing_for_s=300)
+    found = episodes_in(
+        rule, [stretch("a", 20, 21), stretch("a", 10, 16), stretch("b", 58, 58), stretch("a", 40, 40)], until=minute(60)
+    )
+    assert [(dict(its.labels)["device"], its.fired_at, its.resolved_at) for its in found] == [
+        ("a", minute(11), minute(26)),
+        ("a", minute(41), minute(45)),
+        ("b", minute(59), None),
+    ]
+    waits = Rule("R", "x", for_s=600)
+    assert episodes_in(waits, [stretch("a", 10, 16)], until=minute(60)) == []
