@@ -139,13 +139,16 @@ def _encode_rows(rows: Rows) -> Iterator[bytes]:
     padded = -(-widths // _STEP) * _STEP
     row_of = np.cumsum(is_first) - 1
     for width in np.unique(padded[~is_sparse]).tolist():
-        chosen = np.flatnonzero(~is_sparse & (padded == width))
-        place_of = np.full(len(firsts), -1)
-        place_of[chosen] = np.arange(len(chosen))
-        cells = np.flatnonzero(place_of[row_of] >= 0)
+        is_chosen = ~is_sparse & (padded == width)
+        chosen = np.flatnonzero(is_chosen)
         matrix = absent_array((len(chosen), width))
         # The order is stable, and of two values for one cell numpy keeps the last: the later sample wins.
-        matrix[place_of[row_of[cells]], slots[cells]] = values[cells]
+        if len(chosen) == len(firsts):
+            matrix.ravel()[row_of * width + slots] = values
+        else:
+            cells = np.flatnonzero(is_chosen[row_of])
+            place_of = np.cumsum(is_chosen) - 1
+            matrix[place_of[row_of[cells]], slots[cells]] = values[cells]
         yield _lay_out(heads, chosen, matrix, None)
 
 
