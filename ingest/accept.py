@@ -12,7 +12,19 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app import clock, selfmetrics
 from app.domain.refusals import TOO_MANY_NEW, refusal_of
-from app.domain.samples import TOO_NEW, TOO_OLD, Accepted, Batch, Int64s, Rejection, Window, outside, rejections
+from app.domain.samples import (
+    GONE,
+    TOO_NEW,
+    TOO_OLD,
+    Accepted,
+    Batch,
+    Int64s,
+    Rejection,
+    Window,
+    of_gone,
+    outside,
+    rejections,
+)
 from app.domain.tenancy import TenantId
 from app.errors import Forbidden, Overloaded, Unavailable
 from app.tsdb import catalog
@@ -109,6 +121,10 @@ def _sort_out(
     too_old, too_new = outside(batch.ts_ms, window)
     good = ~(too_old | too_new)
     faults = [(too_old, TOO_OLD), (too_new, TOO_NEW)]
+    if window.gone_ms:
+        gone = of_gone(batch.ts_ms, window) & good
+        good &= ~gone
+        faults.append((gone, GONE))
     if reasons:
         good &= of_sample >= 0
         by_reason: dict[str, list[int]] = {}

@@ -121,6 +121,16 @@ class SamplePartitionRow(Base):
     ends_at: Mapped[datetime]
 
 
+class RawGoneRow(Base):
+    """Six hours of which no raw sample is left anywhere: nothing is taken for them any more."""
+
+    __tablename__ = "raw_gone"
+    __table_args__ = (PrimaryKeyConstraint("tenant_id", "bucket"),)
+
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    bucket: Mapped[datetime]
+
+
 class StreamOffsetRow(Base):
     """How far each shard of the stream is stored; changed in the transaction that stores the samples."""
 

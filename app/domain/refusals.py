@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from app.domain.samples import TOO_NEW, TOO_OLD
+from app.domain.samples import GONE, TOO_NEW, TOO_OLD
 
 AT_LIMIT: Final = "the tenant is at its limit of series"
 TOO_MANY_NEW: Final = "more new series a minute than the tenant may have"
@@ -29,6 +29,7 @@ class Refusal(StrEnum):
 
 SENTENCES: Final[Mapping[str, Refusal]] = {
     TOO_OLD: Refusal.TOO_OLD,
+    GONE: Refusal.TOO_OLD,
     TOO_NEW: Refusal.TOO_NEW,
     AT_LIMIT: Refusal.SERIES_LIMIT,
     TOO_MANY_NEW: Refusal.NEW_SERIES,

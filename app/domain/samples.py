@@ -98,19 +98,28 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Window:
-    """The times that a tenant accepts, both ends included."""
+    """The times that a tenant accepts, both ends included; not those of pieces (their starts) that are gone."""
 
     start_ms: int
     end_ms: int
+    gone_ms: tuple[int, ...] = ()
 
 
 TOO_OLD: Final = "older than the tenant accepts"
+GONE: Final = "of hours of which only rollups are left"
+# What leaves the database at once.
+PIECE_MS: Final = 6 * 3_600_000
 TOO_NEW: Final = "further in the future than the tenant accepts"
 
 
 def outside(ts_ms: Int64s, window: Window) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which samples are too old, and which are too far ahead; both (n,)."""
     return ts_ms < window.start_ms, ts_ms > window.end_ms
+
+
+def of_gone(ts_ms: Int64s, window: Window) -> NDArray[np.bool_]:
+    """Which samples are of pieces that are gone; (n,). A piece is open on the left, as blocks are."""
+    return np.isin((ts_ms - 1) // PIECE_MS * PIECE_MS, window.gone_ms)
 
 
 def rejections(positions: NDArray[np.int32], reason: str) -> list[Rejection]:

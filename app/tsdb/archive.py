@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from app.domain.labels import Labels, Matcher, encode_labels
 from app.domain.samples import Int64s, absent_array
@@ -78,6 +78,10 @@ _KEEP = text(
 _BLOBS = text("select group_id, checksum, blob from sample_blocks where tenant_id = :tenant and bucket = :bucket")
 _EXPIRED = text("select bucket, path from archives where tenant_id = :tenant and bucket < :before order by bucket")
 _FORGET = text("delete from archives where tenant_id = :tenant and bucket = :bucket")
+_GONE = text(
+    "insert into raw_gone (tenant_id, bucket) select :tenant, :bucket where not exists"
+    " (select from sample_blocks where tenant_id = :tenant and bucket = :bucket) on conflict do nothing"
+)
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ def retire_steps(tenant: TenantId, bucket: datetime) -> Iterator[str]:
     A bucket that was archived before and got late samples becomes one object again.
     """
     mark = _mark(tenant, bucket)
-    there, listed = _stored(tenant, bucket), find(tenant, bucket)
+    there, listed = stored(tenant, bucket), find(tenant, bucket)
     before = read(listed) if listed else NO_SAMPLES
     wanted = parquet.merged(before, there)
     if len(wanted) and (listed is None or wanted.digest() != before.digest()):
@@ -167,15 +171,22 @@ def read(archive: Archive) -> Samples:
     return parquet.decode(content)
 
 
-def put_back(tenant: TenantId, archive: Archive, *, at_step: Callable[[str], None] = lambda _step: None) -> int:
+def put_back(
+    tenant: TenantId,
+    archive: Archive,
+    *,
+    is_late: bool = False,
+    at_step: Callable[[str], None] = lambda _step: None,
+) -> int:
     """Make blocks again of what an archive holds; answers how many samples were not in the database.
 
     One transaction: all of it is back or nothing, and what is there already wins. May run twice. The caller has the
-    tenant's turn. `at_step` is told the name of every step, for tests.
+    tenant's turn. If `is_late` there are hot rows that came afterwards and are not looked at. `at_step` is told the
+    name of every step, for tests.
     """
     archived = read(archive)
-    count = len(parquet.missing_from(_stored(tenant, archive.bucket), archived))
-    if not count:
+    count = len(parquet.missing_from(stored(tenant, archive.bucket), archived))
+    if not (count or is_late):
         return 0
     places, reasons = present_places(tenant, [encode_labels(labels) for labels in archived.labels])
     if reasons:
@@ -220,7 +231,13 @@ def drop_expired(tenant: TenantId, *, before: datetime) -> int:
         objects().delete(row.path)
         with tenant_connection(tenant) as connection:
             connection.execute(_FORGET, {"tenant": tenant, "bucket": row.bucket})
+            mark_gone(connection, tenant, row.bucket)
     return len(rows)
+
+
+def mark_gone(connection: Connection, tenant: TenantId, bucket: datetime) -> None:
+    """From now on nothing is taken for this piece (app/tsdb/late.py), unless there are blocks of it."""
+    connection.execute(_GONE, {"tenant": tenant, "bucket": bucket})
 
 
 class ArchiveSource:
@@ -279,7 +296,7 @@ def _mark(tenant: TenantId, bucket: datetime) -> str:
         return str(connection.scalar(_MARK, _span(tenant, bucket)))
 
 
-def _stored(tenant: TenantId, bucket: datetime) -> Samples:
+def stored(tenant: TenantId, bucket: datetime) -> Samples:
     """The raw samples of a bucket: from the primary, never from rollups, and a broken block is a WatchfloorError."""
     start_ms = int(bucket.timestamp() * 1000) + 1
     end_ms = start_ms + LENGTH_MS - 1

@@ -35,6 +35,11 @@ _DUE = text("""
 select b.bucket, s.group_id, count(*)
 from sample_hot s cross join lateral (select (ceil(extract(epoch from s.ts) * 1000 / :length) - 1)::bigint) b(bucket)
 where s.tenant_id = :tenant and s.ts >= :after and s.ts <= :closed
+    and not exists (select from raw_gone g
+        where g.tenant_id = :tenant and g.bucket = to_timestamp(b.bucket * :length / 1000))
+    and not exists (select from archives a where a.tenant_id = :tenant
+        and a.bucket = to_timestamp(b.bucket * :length / 1000) and not exists (select from sample_blocks k
+            where k.tenant_id = :tenant and k.group_id = s.group_id and k.bucket = a.bucket))
 group by 1, 2
 having max(s.part) / 65536 < :quiet or min(s.part) / 65536 < :patient
 order by 1, 2
@@ -66,7 +71,7 @@ class Compacted:
 
 
 def due(tenant: TenantId, now_ms: int) -> Iterator[Due]:
-    """What there is to do for a tenant, oldest first."""
+    """What there is to do for a tenant, oldest first; what came for hours that have left is settled by late.py."""
     closed_ms = (now_ms - GRACE_MS) // BLOCK_MS * BLOCK_MS
     with tenant_connection(tenant) as connection:
         spans = [(row.starts_at, row.ends_at) for row in connection.execute(_SPANS, {"closed": moment(closed_ms)})]

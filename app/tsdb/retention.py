@@ -16,7 +16,7 @@ from sqlalchemy import text
 from app.domain.retention import TIERS, Going, Held, Terms
 from app.domain.tenancy import TenantId
 from app.errors import NotFound, Unavailable, WatchfloorError
-from app.tsdb import archive, compact
+from app.tsdb import archive, compact, late
 from app.tsdb.blocks import BLOCK_MS
 from app.tsdb.turns import PATIENCE_S, NotOurTurn, turn_of
 from models.session import platform_session, tenant_connection, writer_connection
@@ -154,6 +154,7 @@ def _apply(tenant: TenantId, terms: Terms, now: datetime) -> Retained:
             if seconds:
                 parameters = {"tenant": tenant, "tier": seconds, "before": terms.before(name, now)}
                 deleted += connection.execute(_DELETE_ROLLED, parameters).rowcount
+        late.forget(connection, tenant, before=terms.before("1d", now))
         connection.execute(_DELETE_REJECTED, {"tenant": tenant, "before": now - timedelta(days=REJECTED_DAYS)})
     try:
         deleted += archive.drop_expired(tenant, before=terms.before("archive", now)) if terms.archive else 0
@@ -167,6 +168,7 @@ def _retire_raw(tenant: TenantId, terms: Terms, now: datetime) -> tuple[int, int
     archived = deleted = 0
     before = terms.before("raw", now)
     try:
+        late.settle(tenant, now, most=MOST_PIECES)
         _roll_up(tenant, before=before, now=now)
         for bucket in _pieces(tenant, before, now):
             if terms.archive:
@@ -194,7 +196,9 @@ def _pieces(tenant: TenantId, before: datetime, now: datetime) -> Sequence[datet
 def _delete_piece(tenant: TenantId, bucket: datetime) -> int:
     parameters = {"tenant": tenant, "bucket": bucket, "end": bucket + STEP}
     with tenant_connection(tenant) as connection:
-        return sum(connection.execute(statement, parameters).rowcount for statement in _DELETE_PIECE)
+        deleted = sum(connection.execute(statement, parameters).rowcount for statement in _DELETE_PIECE)
+        archive.mark_gone(connection, tenant, bucket)
+    return deleted
 
 
 def _terms(tenant: TenantId | None) -> list[tuple[TenantId, Terms]]:

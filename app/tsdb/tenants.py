@@ -24,7 +24,10 @@ LONGEST_TEXT = 1_000
 
 _LIMITS = text(
     "select accept_from, accept_late_s, accept_ahead_s, samples_per_s, burst_s, new_series_per_min, most_labels,"
-    " most_name_chars, most_value_chars, most_body_bytes, closed_at from tenants where id = :tenant"
+    " most_name_chars, most_value_chars, most_body_bytes, closed_at,"
+    " array(select (extract(epoch from g.bucket) * 1000)::bigint from raw_gone g where g.tenant_id = :tenant"
+    " and g.bucket > least(now() - make_interval(secs => accept_late_s), accept_from) - interval '6 hours') as gone_ms"
+    " from tenants where id = :tenant"
 )
 _DESCRIBE = text(
     "insert into metric_metadata (tenant_id, metric, kind, help, unit)"
@@ -47,13 +50,14 @@ class TenantLimits:
     burst_s: int = 30
     most_body_bytes: int = 0
     series: SeriesBudget = UNBOUND
+    gone_ms: tuple[int, ...] = ()  # pieces of which only rollups are left, as far as the window reaches
 
     def window(self, now_ms: int) -> Window:
         """The times that the tenant accepts at `now_ms`."""
         start = now_ms - self.accept_late_s * 1000
         if self.accept_from is not None:
             start = min(start, int(self.accept_from.timestamp() * 1000))
-        return Window(start, now_ms + self.accept_ahead_s * 1000)
+        return Window(start, now_ms + self.accept_ahead_s * 1000, self.gone_ms)
 
 
 _limits: dict[tuple[int, TenantId], tuple[float, TenantLimits]] = {}
@@ -109,4 +113,5 @@ def _load_limits(tenant: TenantId) -> TenantLimits:
         series=SeriesBudget(
             LabelLimits(row.most_labels, row.most_name_chars, row.most_value_chars), row.new_series_per_min
         ),
+        gone_ms=tuple(row.gone_ms),
     )

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from redis import Redis
 from sqlalchemy import text
 
-from app.domain.labels import Matcher, MatchOp
+from app.domain.labels import Matcher, MatchOp, encode_labels, labels_of
 from app.domain.retention import Terms
+from app.domain.samples import GONE, Batch
 from app.domain.tenancy import TenantId
 from app.errors import InvalidInput
 from app.objects import objects
-from app.tsdb import archive, retention
+from app.tsdb import archive, compact, retention
 from app.tsdb.reader import Reader
+from ingest.accept import accept
 from models.session import close_database, open_database, platform_session, tenant_connection
 from models.tenants import TenantRow
 from tests.factories.objects import folder_store
@@ -99,21 +102,63 @@ def test_late_samples_of_an_archived_piece_leave_its_rollups_whole(worker_db: No
     assert days_of(owner) == []
 
 
+def test_a_correction_of_an_archived_sample_counts_once(worker_db: None) -> None:
+    owner = tenant("acme")
+    first = NOW - timedelta(days=20)
+    times = [at_ms(first - timedelta(minutes=minutes)) for minutes in (0, 1)]
+    for ts_ms in times:
+        store(owner, {"__name__": "up", "device": "core-1"}, [(ts_ms, 1.0)])
+    retention.drop_expired(NOW)
+    for corrected in (times[:1], times):  # the second time nothing is left as it was
+        store(owner, {"__name__": "up", "device": "core-1"}, [(ts_ms, 5.0) for ts_ms in corrected])
+        assert list(compact.due(owner, at_ms(NOW))) == []  # it would add to the rollups
+        retention.drop_expired(NOW)
+        assert counted(owner) == {300: 2, 3600: 2, 86_400: 2}
+        assert archive.total(owner).samples == 2
+        assert days_of(owner) == []
+    assert counted(owner, "max") == counted(owner, "min") == {300: 5, 3600: 5, 86_400: 5}
+
+
+def test_what_comes_for_hours_of_which_only_rollups_are_left_is_refused(worker_db: None, valkey: Redis) -> None:
+    owner = tenant("bare", archive_days=0, accept_from=NOW - timedelta(days=60), raw_retention_days=1)
+    now = datetime.now(UTC)
+    with platform_session() as session:
+        session.get_one(TenantRow, owner).accept_from = None
+    old = now - timedelta(days=3)
+    labels = {"__name__": "up", "device": "core-1"}
+    store(owner, labels, [(at_ms(old), 1.0)])
+    retention.drop_expired(now)
+    assert raw_samples(owner).values.tolist() == []
+    keys = [encode_labels(labels_of(labels))]
+    times = np.array([at_ms(old), at_ms(old - timedelta(days=1))])
+    batch = Batch(keys, np.zeros(2, dtype=np.int32), times, np.array([5.0, 5.0]))
+    done = accept(owner, batch, source="t", request_id="t")
+    assert (done.count, [(each.index, each.reason) for each in done.rejected]) == (1, [(0, GONE)])
+    # What was on its way when the hours went is told of as well, and its rollups stay as they are.
+    store(owner, labels, [(at_ms(old), 5.0)])
+    retention.drop_expired(now)
+    assert raw_samples(owner).values.tolist() == []
+    with tenant_connection(owner) as connection:
+        told = connection.execute(text("select source, reason, sum(count) from rejected_samples group by 1, 2")).all()
+        assert sorted(told) == [("store", GONE, 1), ("t", GONE, 1)]
+        assert connection.scalar(text("select sum(samples) from sample_rollups where tier = 300")) == 1
+
+
 def at_ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
-def counted(owner: TenantId) -> dict[int, float]:
-    """How many samples went into the cells of each tier."""
+def counted(owner: TenantId, stat: str = "count") -> dict[int, float]:
+    """How many samples went into the cells of each tier, or the sum of another statistic."""
     found = {}
     matchers = [Matcher("__name__", MatchOp.EQUAL, "up")]
     for tier in (300, 3600, 86_400):
         end_ms = int(NOW.timestamp() * 1000) // 86_400_000 * 86_400_000
         start_ms = end_ms - 30 * 86_400_000
         blocks = Reader(owner).select_rollups(
-            matchers, start_ms=start_ms, end_ms=end_ms, unit_ms=tier * 1000, stats=["count"]
+            matchers, start_ms=start_ms, end_ms=end_ms, unit_ms=tier * 1000, stats=[stat]
         )
-        found[tier] = sum(float(np.nansum(block.stats["count"])) for block in blocks or [])
+        found[tier] = sum(float(np.nansum(block.stats[stat])) for block in blocks or [])
     return found
 
 
