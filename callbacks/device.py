@@ -20,14 +20,14 @@ from app.domain.units import format_number, scale_for
 from app.errors import NotFound
 from app.figures.theme import series_colour
 from app.figures.timeseries import Band, Line, lines
-from app.queries import alerts, device, inventory, links
+from app.queries import alerts, device, events, inventory, links
 from app.queries.alerts import AlertFilter
 from app.queries.device import Curves
 from app.queries.devices import DeviceFilter, device_health
 from app.queries.interfaces import interfaces
 from app.ui import shell
 from app.ui.clientside import in_browser
-from app.ui.components import expected, strip
+from app.ui.components import event_marks, expected, strip
 from app.ui.components.chart import chart
 from app.ui.components.device_parts import device_head, device_tabs, ports_grid
 from app.ui.components.device_tables import alert_table, metric_list, neighbour_table, port_row
@@ -40,6 +40,7 @@ from app.ui.zone import current_view
 from pages import device as ids
 
 MOST_BANDS: Final = 6
+MOST_EVENTS: Final = 100
 
 
 @shown_in_panel("Could not open the device")
@@ -128,6 +129,17 @@ def show_past(name: str, _live: Any, _refresh: int) -> Component:
     return alert_table(found, "Resolved alerts of the device", utc_now())
 
 
+@shown_in_panel("Could not load events")
+@guarded(READ, "events")
+def show_events(name: str, search: str, _live: Any, _refresh: int) -> Component:
+    """What agents told of the device in the range."""
+    view = current_view(search)
+    found = events.around(current_viewer(), view.window, devices=[name], limit=MOST_EVENTS)
+    if not found:
+        return nothing("No event in this range", "Changes, deploys, log lines and traps that agents send stand here.")
+    return event_marks.event_table(found, "Events of the device", view.zone)
+
+
 @shown
 @guarded(READ, "interfaces")
 def show_ports(name: str, _tick: Any, _live: Any, _refresh: int) -> list[dict[str, Any]]:
@@ -202,6 +214,7 @@ def register(dash_app: Dash) -> None:
     dash_app.callback(Output(ids.MEMORY, "children"), name, search, tick, refresh)(show_memory)
     dash_app.callback(Output(ids.ALERTS, "children"), name, live, refresh)(show_alerts)
     dash_app.callback(Output(ids.PAST, "children"), name, live, refresh)(show_past)
+    dash_app.callback(Output(ids.EVENTS, "children"), name, search, live, refresh)(show_events)
     dash_app.callback(Output(ids.PORTS, "rowData"), name, tick, live, refresh)(show_ports)
     dash_app.callback(Output(ids.PORT, "children"), name, search, tick, refresh)(show_port)
     dash_app.callback(Output(ids.NEIGHBOURS, "children"), name, live, refresh)(show_neighbours)
@@ -248,6 +261,7 @@ def _frame(tab: str, name: str, view: View) -> Component | list[Component]:
             return [
                 panel("Open alerts", id=ids.ALERTS, class_name="tall"),
                 panel("Ended", id=ids.PAST, scope="newest first", class_name="tall"),
+                panel("Events", id=ids.EVENTS, scope=words, class_name="tall"),
             ]
         case "neighbours":
             return panel("Neighbours", id=ids.NEIGHBOURS)
@@ -289,6 +303,7 @@ def _traffic_chart(name: str, view: View, *, interface: str, id: str) -> Compone
     strip.add_to(figure, strip.of_device(viewer, name, strip.TRAFFIC, view, interface=interface), view)
     subject = f"{name} {interface}".strip()
     label = f"Traffic of {subject}, at most {format_number(peak * scale.factor)} {scale.unit}"
+    event_marks.add_to(figure, viewer, view, devices=[name], interface=interface)
     return expected.under(its, chart(id, figure, label=label))
 
 
@@ -340,4 +355,5 @@ def _percent_chart(
     figure.update_yaxes(range=[0, 100])
     expected.add_to(figure, its, view, unit="%")
     strip.add_to(figure, strip.of_device(current_viewer(), name, metrics, view), view)
+    event_marks.add_to(figure, current_viewer(), view, devices=[name])
     return expected.under(its, chart(id, figure, label=label))

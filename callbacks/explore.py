@@ -25,7 +25,7 @@ from app.promql.bare import stored_labels
 from app.queries import changed, explore
 from app.ui import shell
 from app.ui.clientside import in_browser
-from app.ui.components import expected, point_menu, strip
+from app.ui.components import event_marks, expected, point_menu, strip
 from app.ui.components.attributes import attrs
 from app.ui.components.changed_list import changed_list, scope_of
 from app.ui.components.chart import chart
@@ -62,6 +62,8 @@ def draw_chart(search: str, _tick: Any, _refresh: Any) -> tuple[Any, ...]:
     figure, most_points = _figure(answer, state, view, scale=scale, coloured=coloured)
     bands = _expected(answer, state, view, factor=scale.factor, coloured=coloured)
     expected.add_to(figure, bands, view, unit=scale.unit)
+    devices = {value_of(its.labels, "device") for its in answer.series[:coloured]} - {""}
+    event_marks.add_to(figure, current_viewer(), view, devices=sorted(devices))
     _offer_points(figure, answer, scale, coloured)
     words = _scope(answer, scale, coloured)
     sentence = f"{len(answer.series)} series of {answer.expr}; the strongest is {answer.series[0].name}"

@@ -32,6 +32,7 @@ PORT: Final = "device-port"
 NEIGHBOURS: Final = "device-neighbours"
 METRICS: Final = "device-metrics"
 PAST: Final = "device-past"
+EVENTS: Final = "device-events"
 ACTION: Final = "device-action"
 
 SECTIONS: Final = (
@@ -52,7 +53,14 @@ def layout(device: str, **_url: str) -> Component:
             html.Section(loading(), id=HEAD, className="panel device-head", **attrs({"aria-label": "Device"})),
             html.Div(id=TABS, className="tabs", role="tablist", **attrs({"aria-label": "Sections of the device"})),
             html.Div(id=BODY, className="device-body"),
-            hints(("1 2 3 4 5", "tab"), ("J K", "move"), ("[ ]", "shift range"), ("T", "range"), ("B", "forecast")),
+            hints(
+                ("1 2 3 4 5", "tab"),
+                ("J K", "move"),
+                ("[ ]", "shift range"),
+                ("T", "range"),
+                ("B", "forecast"),
+                ("V", "events"),
+            ),
         ],
         className="page device",
         **attrs({"data-tick-ms": "15000"}),

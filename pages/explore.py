@@ -49,7 +49,10 @@ def layout(search: str = "", **_url: str) -> Component:
     return html.Div(
         [
             html.Div(
-                [*_picks(state, query), _actions(has_expr, has_bands=query.get("b") == "1")],
+                [
+                    *_picks(state, query),
+                    _actions(has_expr, has_bands=query.get("b") == "1", has_events=query.get("ev") != "0"),
+                ],
                 className="toolbar explore-bar",
             ),
             _expression(state, is_open=has_expr),
@@ -70,6 +73,7 @@ def layout(search: str = "", **_url: str) -> Component:
                 ("C", "compare"),
                 ("Y", "scale"),
                 ("B", "forecast"),
+                ("V", "events"),
                 ("M", "mark"),
                 ("W", "what changed"),
                 ("?", "all shortcuts"),
@@ -165,7 +169,7 @@ def _filters(values: list[str]) -> Component:
     return html.Div([html.Span("where", className="name", **attrs({"aria-hidden": "true"})), control], className="pick")
 
 
-def _actions(has_expr: bool, *, has_bands: bool) -> Component:
+def _actions(has_expr: bool, *, has_bands: bool, has_events: bool) -> Component:
     return html.Div(
         [
             html.Button(
@@ -183,6 +187,7 @@ def _actions(has_expr: bool, *, has_bands: bool) -> Component:
                 action="bands",
                 is_on=has_bands,
             ),
+            tool("map-pin", "Events", "What agents told of, as thin lines (V)", action="events", is_on=has_events),
             copy_link(),
             tool("download", "CSV", "The lines as a file", id=CSV),
         ],

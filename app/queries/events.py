@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import select, tuple_
 
 from app.auth.permissions import require
 from app.domain.events import StoredEvent
 from app.domain.tenancy import READ, Viewer
+from app.domain.timerange import Window
 from models.events import EventRow
 from models.session import tenant_session
 
@@ -58,6 +60,21 @@ def events(
     with tenant_session(viewer.tenant) as session:
         rows = session.scalars(query.order_by(EventRow.at.desc(), EventRow.id.desc()).limit(limit))
         return [_event_of(row) for row in rows]
+
+
+def around(
+    viewer: Viewer, window: Window, *, devices: Sequence[str] = (), interface: str = "", limit: int = 100
+) -> list[StoredEvent]:
+    """The newest events in a window: of these devices and of no device, or of all; of an interface and of none."""
+    require(viewer, READ, "events")
+    start, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (window.start_ms, window.end_ms))
+    query = select(EventRow).where(EventRow.tenant_id == viewer.tenant, EventRow.at >= start, EventRow.at <= end)
+    if devices:
+        query = query.where(EventRow.device_name.in_([*devices, ""]))
+    if interface:
+        query = query.where(EventRow.interface_name.in_([interface, ""]))
+    with tenant_session(viewer.tenant) as session:
+        return [_event_of(row) for row in session.scalars(query.order_by(EventRow.at.desc()).limit(limit))]
 
 
 def _event_of(row: EventRow) -> StoredEvent:

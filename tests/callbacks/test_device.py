@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from dash import no_update
 from redis import Redis
 
-from app.clock import now_ms
+from app.actions import events
+from app.clock import now_ms, utc_now
+from app.domain.alerting.alert import Severity
+from app.domain.events import Event
+from app.domain.tenancy import Scope
 from app.errors import Forbidden
 from app.queries.devices import DeviceFilter, device_health
 from callbacks import device
 from tests.browser.seed import seed
-from tests.factories.cast import Cast
+from tests.factories.cast import Cast, token_viewer
 from tests.factories.database import RolledBackDatabase
 from tests.factories.screens import acting, attributes, words
 
@@ -28,6 +33,7 @@ SHOWS: tuple[Callable[[str], Any], ...] = (
     lambda name: device.show_memory(name, "?t=6h", None, 0),
     lambda name: device.show_alerts(name, None, 0),
     lambda name: device.show_past(name, None, 0),
+    lambda name: device.show_events(name, "?t=24h", None, 0),
     lambda name: device.show_port(name, "?t=24h&if=xe-0/0/1", None, 0),
     lambda name: device.show_neighbours(name, None, 0),
     lambda name: device.show_metrics(name, "?t=6h", 0),
@@ -115,3 +121,17 @@ def test_charlie_of_globex_has_no_tabs_and_ports_of_acme(network: Cast) -> None:
         assert device.show_ports(NAME, None, None, 0) is no_update
         assert "There is no device" in shown.notice
         assert device.show_tabs(NAME, "?tab=interfaces") is no_update
+
+
+def test_events_stand_on_the_charts_and_in_a_list(network: Cast) -> None:
+    event = Event(utc_now() - timedelta(minutes=5), "deploy", "firmware <22.4>", device=NAME, severity=Severity.MINOR)
+    events.add(token_viewer(network.alice, Scope.INGEST), [event], agent="edge")
+    with acting(network.vera):
+        drawn = device.show_cpu(NAME, "?t=6h", None, 0)
+        hidden = device.show_cpu(NAME, "?t=6h&ev=0", None, 0)
+        listed = words(device.show_events(NAME, "?t=6h", None, 0))
+        others = words(device.show_events(AWAY, "?t=6h", None, 0))
+    assert f"deploy: firmware &lt;22.4&gt; ({NAME})" in str(drawn)
+    assert "deploy" not in str(hidden)
+    assert "firmware <22.4>" in listed
+    assert "No event in this range" in others

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from app.actions import events as actions
 from app.domain.alerting.alert import Severity
 from app.domain.events import Event
 from app.domain.tenancy import Scope
+from app.domain.timerange import Window
 from app.errors import Forbidden
 from app.queries import events
 from app.queries.events import EventFilter
@@ -62,3 +65,20 @@ def test_old_ones_go(cast: Cast) -> None:
     assert actions.forget(cast.acme, now=NOW + actions.KEPT) == 0
     assert actions.forget(cast.globex, now=NOW + actions.KEPT + timedelta(days=1)) == 0
     assert actions.forget(cast.acme, now=NOW + actions.KEPT + timedelta(days=1)) == 1
+
+
+def test_a_chart_asks_for_events_of_its_devices_and_of_none(cast: Cast) -> None:
+    other = replace(TRAP, device="core-2", interface="")
+    actions.add(token_viewer(cast.alice, Scope.INGEST), [DEPLOY, TRAP, other], agent="edge")
+    now_ms = round(NOW.timestamp() * 1000)
+    window = Window(now_ms - 1000, now_ms + 1000)
+
+    def told(**wanted: Any) -> set[tuple[str, str]]:
+        return {(each.kind, each.device) for each in events.around(cast.vera, window, **wanted)}
+
+    assert told() == {("deploy", ""), ("trap", "core-1"), ("trap", "core-2")}
+    assert told(devices=["core-1"]) == {("deploy", ""), ("trap", "core-1")}
+    assert told(devices=["core-1"], interface="xe-0/0/2") == {("deploy", "")}
+    assert len(events.around(cast.vera, window, limit=1)) == 1
+    assert events.around(cast.vera, Window(now_ms + 1, now_ms + 1000)) == []
+    assert events.around(cast.charlie, window) == []
