@@ -141,7 +141,7 @@ def test_garbage_raises_nothing_but_decode_error(name: str) -> None:
     @given(mutated() | st.binary(max_size=80))
     def run(body: bytes) -> None:
         with contextlib.suppress(DecodeError, TooLarge):
-            _check(decode(body))
+            check(decode(body))
 
     run()
 
@@ -226,7 +226,7 @@ def test_a_long_name_is_not_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
         otlp.decode_json(json.dumps({"resourceMetrics": [{"scopeMetrics": [{"metrics": metrics}]}]}).encode())
 
 
-def _check(decoded: Any) -> None:
+def check(decoded: Any) -> None:
     """A batch is what its description says, whatever it was made of."""
     batch = getattr(decoded, "batch", decoded[0] if isinstance(decoded, tuple) else decoded)
     if isinstance(batch, Batch):
