@@ -131,7 +131,13 @@ def show_left_out(search: str, _answer: Any) -> Component:
     if not found:
         text = "Incidents, maintenance and what people said was expected are listed here."
         return nothing("Training leaves nothing of this time out", text, icon_name="list-filter")
-    columns = [Column("From", "mono"), Column("To", "mono"), Column("Why"), Column("Series", "mono"), Column("About")]
+    columns = [
+        Column("From", "mono", about="From then on training leaves the series out."),
+        Column("To", "mono", about="Until then training leaves the series out."),
+        Column("Why", about="An incident, a maintenance, or because somebody said that it was expected."),
+        Column("Series", "mono", about="The series, or all of the device or interface."),
+        Column("About"),
+    ]
     rows = [
         [
             f"{its.start.astimezone(view.zone):%d %b %H:%M}",

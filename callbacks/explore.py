@@ -257,9 +257,9 @@ def _series_table(answer: explore.Answer, scale: Scale, coloured: int) -> Compon
     columns = [
         Column("", width="26px"),
         Column("Series", "mono"),
-        Column("Last", "num"),
-        Column("Min", "num"),
-        Column("Max", "num"),
+        Column("Last", "num", about="The newest value in the range that is shown."),
+        Column("Min", "num", about="The smallest value of the points that are drawn."),
+        Column("Max", "num", about="The largest value of the points that are drawn."),
     ]
     rows = []
     for index, series in enumerate(answer.series):

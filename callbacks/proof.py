@@ -70,22 +70,22 @@ BY_KIND: Final = [
     Column("Delay", "num", about=DELAY),
 ]
 INJECTED: Final = [
-    Column("Began", "mono"),
+    Column("Began", "mono", about="When the demo network began to make the series odd."),
     Column("Lasted", "num", about="How long the series was odd."),
     Column("Kind"),
-    Column("Series", "mono"),
+    Column("Series", "mono", about="The series that was made odd."),
     Column("Score", "num", about="The highest score of the anomalies that hit it; 1.0 is the boundary."),
     Column("Delay", "num", about="From its beginning to the first anomaly on its series."),
     Column("Outcome"),
 ]
 ALARMS: Final = [
-    Column("Began", "mono"),
-    Column("Series", "mono"),
+    Column("Began", "mono", about="When its first unusual point was measured."),
+    Column("Series", "mono", about="The series that was found unusual though nothing was injected there."),
     Column("Score", "num", about="How unusual it was; 1.0 is the boundary."),
 ]
 GROWTH: Final = [
     Column("Kind"),
-    Column("Thing", "mono"),
+    Column("Thing", "mono", about="What fills up: the device and what of it."),
     Column("Full at", "num", about="The use of its size that counts as full."),
     Column("Full on", "mono", about="Known: the day on which the demo network lets it be full."),
     Column("Expected from", "mono", about="With 90 % it is not full before this day, says capacity planning."),

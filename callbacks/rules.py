@@ -48,9 +48,9 @@ COLUMNS = [
     Column("Severity", width="100px"),
     Column("Rule", width="180px"),
     Column("Expression", "mono"),
-    Column("For", "num", width="60px"),
-    Column("Firing", "num", width="64px"),
-    Column("Health", width="84px"),
+    Column("For", "num", width="60px", about="How long its condition must hold before an alert fires."),
+    Column("Firing", "num", width="64px", about="How many alerts of it fire now."),
+    Column("Health", width="84px", about="Whether its newest evaluation worked."),
     Column("", width="204px"),
 ]
 CLASSES: Final = (
@@ -60,8 +60,8 @@ CLASSES: Final = (
 DEFAULT_GROUP: Final = "custom"
 KIND_WORDS: Final = {
     "promql": "PromQL",
-    "anomaly": "Anomaly of series that a selector selects",
-    "capacity": "Fills up, of things that a selector selects",
+    "anomaly": "Anomaly of series",
+    "capacity": "Capacity: fills up",
 }
 CRITERIA_ABOUT: Final = (
     "anomaly: least_score, direction (both, up, down), least_abs, least_rel, valid_lo, valid_hi, "
@@ -186,7 +186,12 @@ def _form(viewer: Viewer, stored: StoredRule | None) -> Component:
     )
     fields = [
         pair(field("name", "Name", rule.name, required=True), *where),
-        area("expr", "Expression", rule.expr, about="PromQL; one alert for each series it returns"),
+        area(
+            "expr",
+            "Expression",
+            rule.expr,
+            about="PromQL, an alert for each series it returns; for other kinds a selector",
+        ),
         pair(
             choice("kind", "Kind", [(kind, KIND_WORDS.get(kind, kind)) for kind in KINDS], rule.kind),
             area("criteria", "Criteria of other kinds", _criteria_lines(rule), about=CRITERIA_ABOUT, rows=2),
@@ -195,7 +200,10 @@ def _form(viewer: Viewer, stored: StoredRule | None) -> Component:
         pair(
             field("for", "For", format_duration(rule.for_s), about="How long it must hold: 0s, 90s, 5m"),
             field(
-                "keep", "Keep firing for", format_duration(rule.keep_firing_for_s), about="After the condition ended"
+                "keep",
+                "Keep firing for",
+                format_duration(rule.keep_firing_for_s),
+                about="After the condition ended; of anomalies 0s means 15m",
             ),
         ),
         pair(

@@ -24,6 +24,7 @@ NEEDS_GRID: Final = True
 GRID: Final = "anomalies-grid"
 CHIPS: Final = "anomalies-chips"
 TOTAL: Final = "anomalies-total"
+TOTAL_ABOUT: Final = "How many anomalies lie in the chosen time and pass the filters."
 EMPTY: Final = "anomalies-empty"
 PROBLEMS: Final = "anomalies-problems"
 FILTER: Final = "anomalies-filter"
@@ -48,7 +49,7 @@ def layout(q: str = "", **_url: Any) -> Component:
                     html.Div(
                         [
                             filter_box(FILTER, q, class_name="alerts-filter"),
-                            html.Span(id=TOTAL, className="t3 num alerts-total"),
+                            html.Span(id=TOTAL, className="t3 num alerts-total", title=TOTAL_ABOUT),
                         ],
                         className="end",
                         **attrs({"data-filter": "true"}),

@@ -56,7 +56,7 @@ def fan_figure(course: Course) -> go.Figure:
     figure.update_layout(
         showlegend=True,
         legend={"traceorder": "normal"},
-        margin={"t": 30, "l": 48, "r": 14},
+        margin={"t": 40, "l": 48, "r": 14},
         xaxis={"type": "date", "hoverformat": "%a %d %b %Y", "nticks": 9, "tickformat": "%b\n%Y", "tickangle": 0},
         yaxis={"range": [low, high], "ticksuffix": " %", "hoverformat": ".1f"},
         uirevision="keep",
@@ -122,11 +122,10 @@ def _marks(figure: go.Figure, course: Course, origin: float, first: float) -> No
     figure.add_vline(x=origin, line={"color": token("line2"), "width": 1})
     figure.add_annotation(
         x=origin,
-        xanchor="left",
-        xshift=6,
+        xanchor="center",
         y=1,
         yref="paper",
-        yanchor="top",
+        yanchor="bottom",  # above the plot, where no line crosses it
         text="today",
         showarrow=False,
         font={"size": 11, "color": token("t3")},

@@ -21,7 +21,7 @@ from app.promql.parse import parse, selectors_in
 from app.queries.feedback import steps_of
 from app.tsdb import scores
 from app.tsdb.blocks import moment
-from app.tsdb.places import groups_of
+from app.tsdb.places import Place, groups_of
 from app.tsdb.selection import Group, select_series
 from models.anomalies import AnomalyRow
 from models.session import tenant_connection, tenant_session
@@ -64,7 +64,16 @@ def ribbon(
             octets, whose = np.zeros(count, dtype=np.uint8), [None] * count
     values: Float64s = np.where(octets > 0, (octets.astype(np.float64) - 1) / scores.STEPS_PER_UNIT, np.nan)
     starts = start_ms + np.arange(count, dtype=np.int64) * length_ms
-    found = Ribbon(starts, length_ms, values, [_name(labels) for labels in whose], [""] * count, _boundary(viewer))
+    found = Ribbon(
+        starts,
+        length_ms,
+        values,
+        [_name(labels) for labels in whose],
+        [""] * count,
+        _boundary(viewer),
+        series=sum(len(group.slots) for group in groups),
+        counts=[0] * count,
+    )
     _explain(found, whose, _anomalies(viewer.tenant, groups, Window(start_ms, start_ms + count * length_ms)))
     return found if np.isfinite(found.scores).any() else None
 
@@ -100,8 +109,9 @@ def _boundary(viewer: Viewer) -> float:
 
 
 def _explain(ribbon: Ribbon, whose: Sequence[Labels | None], anomalies: Sequence[AnomalyRow]) -> None:
-    """Write into the ribbon why, and the peaks of anomalies whose scores are no longer kept."""
+    """Write into the ribbon why, of how many, and the peaks of anomalies whose scores are no longer kept."""
     count = len(ribbon.scores)
+    unusual: list[set[Place]] = [set() for _ in range(count)]
     for row in anomalies:
         labels, sentence = labels_of(row.labels), View(row.view).sentence
         first, peak, last = (
@@ -109,12 +119,14 @@ def _explain(ribbon: Ribbon, whose: Sequence[Labels | None], anomalies: Sequence
             for at in (row.started_at, row.peak_at, row.last_at)
         )
         for stretch in range(max(first, 0), min(last, count - 1) + 1):
+            unusual[stretch].add((row.group_id, row.slot))
             if whose[stretch] == labels:
                 ribbon.whys[stretch] = sentence
         # A stored score is up to a step below what was found.
         if 0 <= peak < count and not ribbon.scores[peak] >= row.score - 1 / scores.STEPS_PER_UNIT:
             ribbon.scores[peak] = min(row.score, HIGHEST)
             ribbon.names[peak], ribbon.whys[peak] = _name(labels), sentence
+    ribbon.counts[:] = [len(places) for places in unusual]
 
 
 def _anomalies(tenant: TenantId, groups: Sequence[Group], window: Window) -> list[AnomalyRow]:

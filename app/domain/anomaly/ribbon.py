@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.domain.samples import Float64s, Int64s
 
@@ -13,6 +13,7 @@ class Ribbon:
 
     names, whys (b,): the series with the highest score and what was unusual, "" where it did not reach the boundary.
     boundary: the score at which the tenant's anomalies begin.
+    series: how many it stands for; counts (b,): how many of them had an anomaly in the stretch, empty = not counted.
     """
 
     starts_ms: Int64s
@@ -21,3 +22,5 @@ class Ribbon:
     names: list[str]
     whys: list[str]
     boundary: float
+    series: int = 1
+    counts: list[int] = field(default_factory=list)

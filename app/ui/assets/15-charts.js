@@ -50,7 +50,8 @@
   const isNarrow = (gd) => gd && gd.clientWidth > 0 && gd.clientWidth < 420;
   function fitted(layout, gd) {
     if (!layout || !layout.showlegend || layout.barmode || !isNarrow(gd)) return layout;
-    return { ...layout, showlegend: false, margin: { ...layout.margin, t: 8 } };
+    // "own names": notes stand above the plot.
+    return { ...layout, showlegend: false, margin: { ...layout.margin, t: layout.meta === "own names" ? 18 : 8 } };
   }
   document.addEventListener("watchfloor:drawn", ({ detail: gd }) => {
     if (!isNarrow(gd) || !gd.watchfloor || !gd.watchfloor.layout || !gd.watchfloor.layout.showlegend || gd.watchfloor.layout.barmode ||

@@ -20,7 +20,8 @@
     return el("span", { className: "alerts-cell" }, el("span", { className: "mark " + tone(score), role: "img", "aria-label": "score " + score }),
       el("span", { className: "alerts-cell-text" }, el("span", { className: "alerts-cell-title mono" }, metric),
         el("span", { className: "mono t3" }, [device, port, verdict].filter(Boolean).join(" "))),
-      el("span", { className: "mono t3" }, value + ", " + when.slice(-5)));
+      el("span", { className: "anomalies-phone mono t3" }, el("b", { title: "How unusual the worst point was; 1.0 is the boundary" }, Number(score).toFixed(2)),
+        el("span", null, value + ", " + when.slice(-5))));
   };
 
   const phone = window.matchMedia("(max-width: 700px)");
@@ -30,7 +31,7 @@
     if (!api || api.isDestroyed()) return;
     api.setColumnsVisible(WIDE, !phone.matches);
     api.setColumnsVisible(["phone"], phone.matches);
-    if (!phone.matches && narrow.matches) api.setColumnsVisible(["expected", "verdict"], false);
+    if (!phone.matches && narrow.matches) api.setColumnsVisible(["expected", "verdict", "view"], false);
     api.setGridOption("rowHeight", phone.matches ? 56 : 30);
     api.setGridOption("headerHeight", phone.matches ? 0 : 30);
     api.resetRowHeights();

@@ -38,7 +38,7 @@ def capacity_table(items: Sequence[Item], *, ahead: int, id: str) -> Component:
         Column("Purpose", about="What people wrote on the port, or what kind of thing it is."),
         Column("Size", "num", about="What there is of it: the speed of a link, the size of a disk or a table."),
         Column("p95 now", width="110px", about="How much of it is used: 95 of 100 hours of a day used less."),
-        Column("", "num"),
+        Column("", "num", about="How much of it is used: 95 of 100 hours of a day used less."),
         Column("%/week", "num", about="How many points of its size it grows in a week, as it looks now."),
         Column("Days left", "num", about="Half of the simulated futures are full by then, at its threshold."),
         Column("Likely full", about="The date of the days left; hover over it for the range."),

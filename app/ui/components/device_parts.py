@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from dash import html
 from dash.development.base_component import Component
@@ -23,6 +23,12 @@ STATES = {
     "retired": ("unknown", "Retired"),
     "agent": ("ok", "Reports by agent"),
     "silent": ("critical", "Its agent is silent"),
+}
+
+COUNTS_ABOUT: Final = {
+    "interfaces": "How many interfaces discovery found on it.",
+    "alerts": "How many alerts of it are open.",
+    "neighbours": "How many links to other devices it tells of.",
 }
 
 
@@ -91,7 +97,14 @@ def device_tabs(sections: Sequence[tuple[str, str]], current: str, counts: dict[
     """The tabs; the number of what is in one stands behind its name."""
     return [
         html.Button(
-            [words, *([html.Span(f" {counts[key]}", className="t3 num")] if counts.get(key) else [])],
+            [
+                words,
+                *(
+                    [html.Span(f" {counts[key]}", className="t3 num", title=COUNTS_ABOUT[key])]
+                    if counts.get(key)
+                    else []
+                ),
+            ],
             type="button",
             role="tab",
             **attrs(

@@ -46,7 +46,7 @@ SERVING: Final = [
     Column(""),
 ]
 VERSIONS: Final = [
-    Column("Version", "num"),
+    Column("Version", "num", about="Counts up with every training of the family."),
     Column("State", about="A candidate waits; one model of a family is in service; the others are archived."),
     Column("Error", "num", about=_AGAINST_NAIVE),
     Column("MASE", "num", about="Mean absolute error in units of the series' own day-to-day error."),
@@ -61,12 +61,14 @@ VERSIONS: Final = [
     Column(""),
 ]
 RUNS: Final = [
-    Column("Begun", "mono"),
+    Column("Begun", "mono", about="When the run was asked for."),
     Column("Why", about="Every night, after drift, or because somebody asked."),
     Column("", width="110px"),
     Column("State"),
     Column("Worked", "num", about="Seconds of work without the time that other jobs had their turn."),
-    Column("What came of it"),
+    Column(
+        "What came of it", about="How many of the families it trained have its model in service; open it for the steps."
+    ),
 ]
 
 
