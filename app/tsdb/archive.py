@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -26,11 +27,13 @@ from app.tsdb.catalog import SLOTS_BITS, present_places
 from app.tsdb.codec import Part
 from app.tsdb.parquet import NO_SAMPLES, Samples
 from app.tsdb.raw import Raw
-from app.tsdb.selection import select_series
+from app.tsdb.selection import Group, select_series
 from models.session import tenant_connection
 
 LENGTH: Final = timedelta(hours=6)
 LENGTH_MS: Final = LENGTH // timedelta(milliseconds=1)
+# Series whose samples are in memory at once while a bucket is archived; with a sample each second some 250 MB.
+SERIES_AT_ONCE: Final = 500
 
 _LISTED: Final = (
     "select id, bucket, path, series, samples, bytes, checksum, first_ts, last_ts, archived_at, restored_at,"
@@ -134,21 +137,20 @@ def retire(tenant: TenantId, bucket: datetime) -> bool:
 def retire_steps(tenant: TenantId, bucket: datetime) -> Iterator[str]:
     """The same step by step: a crash between any two loses and doubles nothing.
 
-    A bucket that was archived before and got late samples becomes one object again.
+    A bucket that was archived before and got late samples becomes one object again. What comes while the series are
+    read, some after the other, changes the mark: then nothing is deleted, and the next run takes it along.
     """
     mark = _mark(tenant, bucket)
-    there, listed = stored(tenant, bucket), find(tenant, bucket)
-    before = read(listed) if listed else NO_SAMPLES
-    wanted = parquet.merged(before, there)
-    if len(wanted) and (listed is None or wanted.digest() != before.digest()):
-        content = parquet.encode(wanted)
+    made = _made(tenant, bucket, find(tenant, bucket))
+    if made is not None:
+        content = made.close()
         checksum = hashlib.sha256(content).hexdigest()
         path = f"{_folder(tenant, bucket)}/{checksum[:16]}.parquet"
         objects().put(path, content)
         yield "copied"
-        _verify(path, checksum, wanted)
+        _verify(path, checksum, made.digest())
         yield "verified"
-        _list(tenant, bucket, path=path, checksum=checksum, size=len(content), samples=wanted)
+        _list(tenant, bucket, path=path, checksum=checksum, size=len(content), made=made)
         yield "listed"
     is_gone = _delete(tenant, bucket, mark)
     yield "deleted" if is_gone else "changed"
@@ -298,41 +300,75 @@ def _mark(tenant: TenantId, bucket: datetime) -> str:
 
 def stored(tenant: TenantId, bucket: datetime) -> Samples:
     """The raw samples of a bucket: from the primary, never from rollups, and a broken block is a WatchfloorError."""
+    return reduce(parquet.merged, _stored(tenant, bucket), NO_SAMPLES)
+
+
+def _made(tenant: TenantId, bucket: datetime, listed: Archive | None) -> parquet.Writer | None:
+    """The file of a bucket: some series at a time, or all together with what is archived; None if nothing is new."""
+    writer = parquet.Writer()
+    if listed is None:
+        for some in _stored(tenant, bucket):
+            writer.write(some)
+        return writer if writer.samples else None
+    before = read(listed)
+    wanted = parquet.merged(before, stored(tenant, bucket))
+    if wanted.digest() == before.digest():
+        return None
+    writer.write(wanted)
+    return writer
+
+
+def _stored(tenant: TenantId, bucket: datetime) -> Iterator[Samples]:
+    """What stored() answers, the samples of about SERIES_AT_ONCE series at a time."""
     start_ms = int(bucket.timestamp() * 1000) + 1
     end_ms = start_ms + LENGTH_MS - 1
     with tenant_connection(tenant) as connection:
-        for group_id, checksum, blob in connection.execute(_BLOBS, {"tenant": tenant, "bucket": bucket}):
+        blobs = connection.execute(_BLOBS, {"tenant": tenant, "bucket": bucket}, execution_options={"yield_per": 100})
+        for group_id, checksum, blob in blobs:
             if codec.checksum(blob) != checksum:
                 raise WatchfloorError(f"the block of group {group_id} at {bucket:%Y-%m-%d %H:%M} is broken")
         groups = select_series(connection, tenant, [])
-        found = raw.fetch(connection, tenant, groups, start_ms=start_ms, end_ms=end_ms) if groups else {}
-    return parquet.samples_of(
-        [
-            block
-            for group in groups
-            if group.group_id in found
-            for block in raw.blocks_of(group, found[group.group_id], start_ms=start_ms, end_ms=end_ms)
-        ]
-    )
+    for some in _some(groups):
+        with tenant_connection(tenant) as connection:
+            found = raw.fetch(connection, tenant, some, start_ms=start_ms, end_ms=end_ms)
+        yield parquet.samples_of(
+            [
+                block
+                for group in some
+                if group.group_id in found
+                for block in raw.blocks_of(group, found[group.group_id], start_ms=start_ms, end_ms=end_ms)
+            ]
+        )
 
 
-def _verify(path: str, checksum: str, wanted: Samples) -> None:
+def _some(groups: Sequence[Group]) -> Iterator[list[Group]]:
+    some: list[Group] = []
+    for group in groups:
+        some.append(group)
+        if sum(len(each.slots) for each in some) >= SERIES_AT_ONCE:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
+def _verify(path: str, checksum: str, digest: str) -> None:
     content = objects().get(path)
-    if hashlib.sha256(content).hexdigest() != checksum or parquet.decode(content).digest() != wanted.digest():
+    if hashlib.sha256(content).hexdigest() != checksum or parquet.digest_of(content) != digest:
         raise WatchfloorError(f"the copy {path} is not what was written; the samples stay in the database")
 
 
-def _list(tenant: TenantId, bucket: datetime, *, path: str, checksum: str, size: int, samples: Samples) -> None:
+def _list(tenant: TenantId, bucket: datetime, *, path: str, checksum: str, size: int, made: parquet.Writer) -> None:
     parameters = {
         "tenant": tenant,
         "bucket": bucket,
         "path": path,
-        "series": len(samples.labels),
-        "samples": len(samples),
+        "series": made.series,
+        "samples": made.samples,
         "bytes": size,
         "checksum": checksum,
-        "first": _moment(int(samples.ts_ms.min())),
-        "last": _moment(int(samples.ts_ms.max())),
+        "first": _moment(made.first_ms),
+        "last": _moment(made.last_ms),
     }
     with tenant_connection(tenant) as connection:
         connection.execute(_ADD, parameters)

@@ -30,7 +30,8 @@ SCHEMA: Final = pa.schema(
         ("value", pa.float64()),
     ]
 )
-_ROW_GROUP: Final = 1_000_000
+# Rows of one row group: what is taken apart and put together at once.
+ROW_GROUP: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Samples:
         return state.hexdigest()
 
 
+_READ: Final = ["labels", "ts_ms", "value"]
+_BROKEN: Final = (pa.ArrowException, msgspec.MsgspecError, KeyError, ValueError, OSError)
 NO_SAMPLES: Final = Samples((), np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.int64), np.zeros(0))
 
 
@@ -88,44 +91,98 @@ def missing_from(present: Samples, wanted: Samples) -> Samples:
     return Samples(wanted.labels, wanted.series[kept], wanted.ts_ms[kept], wanted.values[kept])
 
 
+class Writer:
+    """A file that is made piece by piece: row groups of at most ROW_GROUP samples. It is in memory as it is on disk."""
+
+    def __init__(self) -> None:
+        self.series = self.samples = 0
+        self.first_ms, self.last_ms = 2**62, -(2**62)
+        self._state = hashlib.sha256()
+        self._sink: Any = pa.BufferOutputStream()
+        self._writer: Any = pq.ParquetWriter(
+            self._sink,
+            SCHEMA,
+            compression="zstd",
+            use_dictionary=["metric", "labels"],
+            column_encoding={"ts_ms": "DELTA_BINARY_PACKED", "value": "BYTE_STREAM_SPLIT"},
+        )
+
+    def write(self, samples: Samples) -> None:
+        """Add the samples of some series, which are in no other piece."""
+        for first in range(0, len(samples), ROW_GROUP):
+            some = _rows(samples, slice(first, first + ROW_GROUP))
+            self._state.update(some.digest().encode())
+            self._writer.write_table(_table(some), row_group_size=len(some))
+            self.first_ms = min(self.first_ms, int(some.ts_ms.min()))
+            self.last_ms = max(self.last_ms, int(some.ts_ms.max()))
+        self.series += len(samples.labels)
+        self.samples += len(samples)
+
+    def close(self) -> bytes:
+        """The file."""
+        self._writer.close()
+        return bytes(self._sink.getvalue())
+
+    def digest(self) -> str:
+        """Says with digest_of() whether a file is this one to the bit."""
+        return self._state.hexdigest()
+
+
+def digest_of(content: bytes) -> str:
+    """Writer.digest() of a file, read a row group at a time; raises DecodeError."""
+    state = hashlib.sha256()
+    try:
+        file = pq.ParquetFile(pa.BufferReader(content))
+        for number in range(file.num_row_groups):
+            state.update(_samples(file.read_row_group(number, columns=_READ)).digest().encode())
+    except _BROKEN as error:
+        raise DecodeError("parquet", "", f"unreadable: {error}") from error
+    return state.hexdigest()
+
+
 def encode(samples: Samples) -> bytes:
     """The samples as a Parquet file."""
+    writer = Writer()
+    writer.write(samples)
+    return writer.close()
+
+
+def decode(content: bytes) -> Samples:
+    """The samples of a file that a Writer made; raises DecodeError."""
+    try:
+        return _samples(pq.read_table(pa.BufferReader(content), columns=_READ))
+    except _BROKEN as error:
+        raise DecodeError("parquet", "", f"unreadable: {error}") from error
+
+
+def _rows(samples: Samples, rows: slice) -> Samples:
+    """Some rows, with the labels that stand there."""
+    series = samples.series[rows]
+    first, last = int(series[0]), int(series[-1])
+    return Samples(samples.labels[first : last + 1], series - first, samples.ts_ms[rows], samples.values[rows])
+
+
+def _table(samples: Samples) -> Any:
     names = pa.array([value_of(labels, METRIC) for labels in samples.labels], pa.string())
     texts = pa.array([msgspec.json.encode(dict(labels)).decode() for labels in samples.labels], pa.string())
-    places = pa.array(samples.series.astype(np.int32))
     unique = names.dictionary_encode()
     metric_of = unique.indices.to_numpy(zero_copy_only=False).astype(np.int32)
     columns = [
         pa.DictionaryArray.from_arrays(pa.array(metric_of[samples.series]), unique.dictionary),
-        pa.DictionaryArray.from_arrays(places, texts),
+        pa.DictionaryArray.from_arrays(pa.array(samples.series.astype(np.int32)), texts),
         pa.array(samples.ts_ms),
         pa.array(samples.values),
     ]
-    sink: Any = pa.BufferOutputStream()
-    pq.write_table(
-        pa.Table.from_arrays(columns, schema=SCHEMA),
-        sink,
-        row_group_size=_ROW_GROUP,
-        compression="zstd",
-        use_dictionary=["metric", "labels"],
-        column_encoding={"ts_ms": "DELTA_BINARY_PACKED", "value": "BYTE_STREAM_SPLIT"},
-    )
-    return bytes(sink.getvalue())
+    return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
-def decode(content: bytes) -> Samples:
-    """The samples of a file that encode() made; raises DecodeError."""
-    try:
-        table = pq.read_table(pa.BufferReader(content), columns=["labels", "ts_ms", "value"])
-        coded = table.column("labels").combine_chunks().dictionary_encode()
-        chunk: Any = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-        labels = [labels_of(msgspec.json.decode(text, type=dict[str, str])) for text in chunk.dictionary.to_pylist()]
-        series = chunk.indices.to_numpy(zero_copy_only=False).astype(np.intp)
-        ts_ms = table.column("ts_ms").to_numpy().astype(np.int64)
-        values = table.column("value").to_numpy().astype(np.float64)
-    except (pa.ArrowException, msgspec.MsgspecError, KeyError, ValueError, OSError) as error:
-        raise DecodeError("parquet", "", f"unreadable: {error}") from error
-    return _sorted(labels, [(series, ts_ms, values)])
+def _samples(table: Any) -> Samples:
+    coded = table.column("labels").combine_chunks().dictionary_encode()
+    chunk: Any = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+    labels = [labels_of(msgspec.json.decode(text, type=dict[str, str])) for text in chunk.dictionary.to_pylist()]
+    series = chunk.indices.to_numpy(zero_copy_only=False).astype(np.intp)
+    ts_ms = table.column("ts_ms").to_numpy().astype(np.int64)
+    return _sorted(labels, [(series, ts_ms, table.column("value").to_numpy().astype(np.float64))])
 
 
 def _sorted(labels: Sequence[Labels], pieces: Sequence[tuple[NDArray[Any], Int64s, Float64s]]) -> Samples:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from app.domain.labels import Matcher, MatchOp
@@ -93,6 +94,31 @@ def test_a_piece_is_copied_verified_listed_and_gone(worker_db: str, store_url: s
     assert (listed.series, listed.samples, [listed.path]) == (3, count, paths(owner))
     assert archive.archives(other, start=BUCKET, end=BUCKET + timedelta(hours=1)) == []
     assert list(archive.retire_steps(owner, BUCKET)) == ["deleted", "swept"]
+
+
+def test_a_piece_is_read_and_written_in_pieces_of_bounded_size(
+    worker_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "SERIES_AT_ONCE", 2)
+    monkeypatch.setattr(parquet, "ROW_GROUP", 4)
+    folder_store(tmp_path)
+    owner = tenant()
+    times = [START_MS + 60_000 * i for i in range(1, 8)]
+    # Each device is a group of its own.
+    store_all(
+        owner, [({"__name__": "up", "device": f"r{n}"}, [(ts_ms, float(n)) for ts_ms in times]) for n in range(5)]
+    )
+    before = raw_samples(owner).digest()
+    assert [len(some.labels) for some in archive._stored(owner, BUCKET)] == [2, 2, 1]
+    assert list(archive.retire_steps(owner, BUCKET)) == STEPS
+    [path] = paths(owner)
+    file = pq.ParquetFile(tmp_path / path)
+    # Two series at a time are 14 samples, four to a row group.
+    assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == [4, 4, 4, 2, 4, 4, 4, 2, 4, 3]
+    assert archived(owner).digest() == before
+    [listed] = archive.archives(owner, start=BUCKET, end=BUCKET + timedelta(hours=1))
+    assert (listed.series, listed.samples) == (5, 35)
+    assert listed.last_ts.timestamp() * 1000 == times[-1]
 
 
 def test_late_samples_join_the_object_of_their_hours(worker_db: str, tmp_path: Path) -> None:
