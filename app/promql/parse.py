@@ -32,7 +32,7 @@ from app.promql.nodes import (
     Subquery,
     Text,
 )
-from app.promql.parse_errors import in_prometheus_words
+from app.promql.parse_errors import in_front, in_prometheus_words, place_of
 
 # The compiled parser recurses per operator and bracket and kills the process when its stack is full
 # (seen at 5,000 operators); our own walk recurses too.
@@ -121,7 +121,9 @@ def grammar_tree(expr: str) -> Any:
     try:
         return grammar.parse(_TOKEN.sub(_number, expr))
     except ValueError as error:
-        raise QueryError(f"parse error: {in_prometheus_words(str(error))}") from error
+        place = place_of(str(error), expr, _STRING)
+        why = f"{in_front(place, expr)}parse error: {in_prometheus_words(str(error))}"
+        raise QueryError(why, position=place) from error
 
 
 def _number(token: re.Match[str]) -> str:

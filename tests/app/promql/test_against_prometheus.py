@@ -39,6 +39,7 @@ QUERIES = lines_of("peer.queries", "more.queries")
 # Queries that both refuse; behind a "~" those for which the words differ.
 REFUSED = lines_of("peer.errors")
 IN_FRONT = re.compile(r'^(?:invalid parameter "query": )?(?:\d+:\d+: )?')
+PLACE = re.compile(r"(?:^|: )(\d+:\d+): parse error")
 AT_S = BASE_MS // 1000 + 5407
 START_S, END_S, STEP_S = BASE_MS // 1000 + 607, BASE_MS // 1000 + 6607, 120
 RELATIVE = 1e-5
@@ -91,8 +92,11 @@ def test_refusals_agree(peers: tuple[RealPrometheus, MemorySource], line: str) -
     with pytest.raises(QueryError) as ours:
         query_instant(source, expr, at_ms=AT_S * 1000)
     assert (theirs["status"], theirs["errorType"]) == ("error", ours.value.kind)
+    place = PLACE.search(str(ours.value))
+    if place is not None:  # we say where only when we know
+        assert PLACE.search(theirs["error"])[1] == place[1]
     if not line.startswith("~"):
-        assert str(ours.value) == IN_FRONT.sub("", theirs["error"])
+        assert IN_FRONT.sub("", str(ours.value)) == IN_FRONT.sub("", theirs["error"])
 
 
 def _in_old_words(expr: str) -> str:

@@ -118,3 +118,22 @@ def test_a_selector_and_nothing_else() -> None:
 
 def test_layout() -> None:
     assert format_query("sum( up )by(a)") == "sum by (a) (up)"
+
+
+@pytest.mark.parametrize(
+    ("expr", "place"),
+    [
+        pytest.param("sum(fooo(x))", "1:5: ", id="a function that there is not"),
+        pytest.param('up{a="\u00fc fooo("}\n  + fooo (x)', "2:5: ", id="on the second line, and in a string before"),
+        pytest.param('"\u00fc" + fooo(x)', "1:8: ", id="columns are bytes"),
+        pytest.param("x + abs(1, 2)", "1:5: ", id="too many arguments"),
+        pytest.param("up{a=b}", "1:6: ", id="a value without quotes"),
+        pytest.param("fooo(fooo(x))", "", id="one of two: nobody knows which"),
+        pytest.param("1 +", "", id="no name in what the parser says"),
+    ],
+)
+def test_where_the_mistake_is_said_when_it_is_certain(expr: str, place: str) -> None:
+    with pytest.raises(QueryError) as raised:
+        parse(expr)
+    assert str(raised.value).partition("parse error")[0] == place
+    assert (raised.value.position is None) == (not place)
