@@ -22,6 +22,8 @@ from app.errors import DecodeError
 
 CODEC: Final = 1
 MOST_BYTES: Final = 1 << 30
+# Of one part; 240 series with a sample each second have 5 million in a block.
+MOST_CELLS: Final = 1 << 26
 
 _DECIMALS: Final = (0, 1, 2, 3, 4)
 _MOST_EXACT: Final = 2.0**53
@@ -153,6 +155,9 @@ def _encode_part(part: Part) -> list[bytes]:
 
 def _decode_part(cursor: _Cursor, wanted: NDArray[np.intp] | None) -> Part:
     rows, width, odd = _PART.unpack(cursor.take_bytes(_PART.size))
+    # Columns that say the same all the time take no bytes, so a few bytes may claim anything.
+    if rows * max(width, 1) > MOST_CELLS:
+        raise DecodeError("block", "", f"{rows} times {width} cells are not possible")
     slots = cursor.take("<u2", width).astype(np.intp)
     chosen = np.arange(width) if wanted is None else np.flatnonzero(np.isin(slots, wanted))
     _, times = _decode_columns(cursor, rows, 1, np.zeros(1, dtype=np.intp))

@@ -14,15 +14,21 @@ from pathlib import Path
 from typing import Final
 
 import atheris
+import numpy as np
+import zstandard
 
 with atheris.instrument_imports(include=["ingest", "app.promql", "app.tsdb.codec", "app.domain"]):
     from app.errors import DecodeError, QueryError, TooLarge
     from app.promql.parse import parse
-    from app.tsdb.codec import decode_parts
+    from app.tsdb import codec as blocks
     from ingest.snmp import codec
     from tests.contracts.test_decoders import DECODERS, SEEDS, check
 
 MOST_BYTES: Final = 4_096
+# What is claimed beyond this is only slow.
+blocks.MOST_CELLS = 1 << 14
+_TIMES: Final = np.array([1, 2, 4], dtype=np.int64)
+BLOCK: Final = zstandard.decompress(blocks.encode(_TIMES, np.array([[1.0, 0.1], [2.0, np.nan], [4.0, 1e300]])))
 # What may be raised; anything else is a fault.
 EXPECTED: Final = (DecodeError, TooLarge, QueryError)
 
@@ -35,7 +41,9 @@ def targets() -> dict[str, Callable[[bytes], object]]:
     return found | {
         "SNMP response": codec.decode_response,
         "SNMP request": codec.decode_request,
-        "block": decode_parts,
+        "block": lambda body: blocks.decode_parts(
+            zstandard.compress(body)
+        ),  # what compresses it is fuzzed by its makers
         "PromQL": lambda body: parse(body.decode("utf-8", "replace")),
     }
 
@@ -52,7 +60,7 @@ def main(arguments: list[str]) -> None:
             target(body)
 
     with tempfile.TemporaryDirectory(prefix="watchfloor-fuzz-") as corpus:
-        for number, seed in enumerate(SEEDS):
+        for number, seed in enumerate([*SEEDS, BLOCK]):
             (Path(corpus) / str(number)).write_bytes(seed)
         atheris.Setup([arguments[0], corpus, f"-max_len={MOST_BYTES}", *arguments[2:]], one)
         atheris.Fuzz()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -143,3 +146,10 @@ def test_one_slot_of_many_is_that_slot() -> None:
     for slot in range(matrix.shape[1]):
         (part,) = codec.decode_parts(blob, np.array([slot]))
         assert same(np.ascontiguousarray(part.values[:, 0]), np.ascontiguousarray(matrix[:, slot])), slot
+
+
+def test_a_few_bytes_that_claim_billions_of_cells_are_refused() -> None:
+    for rows, width in ((2**32 - 1, 1), (2**26, 2), (2**32 - 1, 0)):
+        claimed = struct.pack("<IIHI", 1, rows, width, 0) + bytes(40)
+        with pytest.raises(DecodeError, match="not possible"):
+            codec.decode_parts(zstandard.compress(claimed))
