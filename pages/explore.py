@@ -187,7 +187,11 @@ def _actions(has_expr: bool, *, has_bands: bool, has_events: bool) -> Component:
                 action="bands",
                 is_on=has_bands,
             ),
-            tool("map-pin", "Events", "What agents told of, as thin lines (V)", action="events", is_on=has_events),
+            # Narrow screens have the key alone: one button more would take a second line.
+            html.Span(
+                tool("map-pin", "Events", "What agents told of, as thin lines (V)", action="events", is_on=has_events),
+                className="wide-only",
+            ),
             copy_link(),
             tool("download", "CSV", "The lines as a file", id=CSV),
         ],

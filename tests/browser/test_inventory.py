@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import expect
 
+from app.actions import events
+from app.clock import utc_now
+from app.domain.alerting.alert import Severity
+from app.domain.events import Event
+from app.domain.tenancy import Scope
 from app.queries.devices import devices
 from tests.browser.conftest import Screen, Site
+from tests.factories.cast import token_viewer
 
 Make = Callable[..., Screen]
 ROWS = "#inventory-grid .ag-center-cols-container .ag-row"
@@ -66,3 +73,22 @@ def test_charlie_of_globex_finds_no_device_of_acme(screen_of: Make, site: Site) 
     page = screen_of(site.cast.charlie).open("/inventory/fra1-cor-01").page
     expect(page.get_by_text("There is no device fra1-cor-01").first).to_be_visible()
     assert "Juniper" not in page.locator("body").inner_text()
+
+
+def test_events_are_marked_on_the_charts_and_hidden_with_v(screen_of: Make, site: Site) -> None:
+    now = utc_now()
+    told = [
+        Event(now - timedelta(hours=4), "deploy", "firmware 22.4 installed", device="fra1-cor-01"),
+        Event(now - timedelta(hours=1), "trap", "linkDown", device="fra1-cor-01", severity=Severity.MAJOR),
+    ]
+    events.add(token_viewer(site.cast.alice, Scope.INGEST), told, agent="edge")
+    screen = screen_of(site.cast.vera).open("/inventory/fra1-cor-01?t=6h")
+    page = screen.page
+    marks = page.get_by_role("region", name="Processors", exact=True).locator(".js-plotly-plot path.point")
+    screen.until(lambda: marks.count() == 2).settle()
+    page.keyboard.press("v")
+    screen.until(lambda: "ev=0" in page.url and marks.count() == 0).settle()
+    page.keyboard.press("v")
+    screen.until(lambda: "ev=0" not in page.url and marks.count() == 2)
+    screen.open("/inventory/fra1-cor-01?t=6h&tab=alerts")
+    expect(page.get_by_role("region", name="Events", exact=True)).to_contain_text("firmware 22.4 installed")

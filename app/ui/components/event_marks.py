@@ -51,7 +51,7 @@ def event_table(found: Sequence[StoredEvent], label: str, zone: tzinfo) -> Compo
         )
         for each in found
     ]
-    columns = [Column("Time", "num"), Column("Kind"), Column("Sev"), Column("Interface", "mono"), Column("Text")]
+    columns = [Column("Time", "mono"), Column("Kind"), Column("Sev"), Column("Interface", "mono"), Column("Text")]
     return table([*columns, Column("Agent")], rows, label=label)
 
 
