@@ -147,13 +147,15 @@ class Poller:
         device = self.devices.get(key)
         if device is None:
             return
+        begun_ms = clock.now_ms()
         try:
             result = await device.poll(self._client, self._library)
         finally:
             interval_ms = device.target.interval_s * 1000
             if self.devices.get(key) is device:
                 offset = offset_ms(_identity(key), interval_ms)
-                self._timetable.put(key, next_due_ms(clock.now_ms(), offset_ms=offset, interval_ms=interval_ms))
+                due_ms = next_due_ms(clock.now_ms(), begun_ms=begun_ms, offset_ms=offset, interval_ms=interval_ms)
+                self._timetable.put(key, due_ms)
         if self.devices.get(key) is device:
             self.outbox.put(result)
             POLLS.labels("answered" if result.outcome.is_reachable else "silent").inc()

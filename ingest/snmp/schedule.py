@@ -44,9 +44,13 @@ def offset_ms(identity: str, interval_ms: int) -> int:
     return zlib.crc32(identity.encode()) % interval_ms
 
 
-def next_due_ms(now_ms: int, *, offset_ms: int, interval_ms: int) -> int:
-    """The first moment of a device's grid after `now_ms`; moments that were missed are not made up for."""
-    passed = (now_ms - offset_ms) // interval_ms
+def next_due_ms(now_ms: int, *, begun_ms: int, offset_ms: int, interval_ms: int) -> int:
+    """The first moment of a device's grid after `now_ms`; moments that were missed are not made up for.
+
+    It is half an interval or more after `begun_ms`, when the poll before it began: of two readings close together a
+    rate is little but error.
+    """
+    passed = (max(now_ms, begun_ms + interval_ms // 2) - offset_ms) // interval_ms
     return (passed + 1) * interval_ms + offset_ms
 
 

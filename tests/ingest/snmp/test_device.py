@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app import clock
 from app.domain.inventory import PollTarget
 from app.domain.labels import METRIC, decode_labels
 from app.domain.samples import Batch, is_stale
@@ -65,6 +66,23 @@ def test_the_first_poll_discovers_and_the_second_does_not() -> None:
         assert len(set(second.batch.ts_ms.tolist())) == 1  # what arrives together is one row
 
     story(server, tell)
+
+
+def test_a_poll_is_of_the_middle_of_the_time_in_which_its_answers_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+
+    def later() -> int:
+        told.append(1_790_000_000_000 + 1_000 * len(told) ** 2)
+        return told[-1]
+
+    async def tell(poll: Callable[[], Awaitable[PollResult]]) -> None:
+        await poll()
+        monkeypatch.setattr(clock, "now_ms", later)
+        second = await poll()
+        _, first_answer_ms, last_answer_ms = told
+        assert set(second.batch.ts_ms.tolist()) == {(first_answer_ms + last_answer_ms) // 2}
+
+    story(FakeAgent(switch(48)), tell)
 
 
 def test_a_port_that_goes_down_is_told_once() -> None:

@@ -16,9 +16,16 @@ def test_an_offset_lies_in_its_interval(identity: str, interval_ms: int) -> None
 @given(st.integers(0, 10**13), st.integers(1000, 10**6), st.data())
 def test_a_device_comes_up_on_its_grid_and_only_in_the_future(now: int, interval: int, data: st.DataObject) -> None:
     offset = data.draw(st.integers(0, interval - 1))
-    due = next_due_ms(now, offset_ms=offset, interval_ms=interval)
-    assert now < due <= now + interval
+    begun = now - data.draw(st.integers(0, 3 * interval))
+    due = next_due_ms(now, begun_ms=begun, offset_ms=offset, interval_ms=interval)
+    assert now < due <= max(now, begun + interval // 2) + interval
+    assert due >= begun + interval // 2
     assert due % interval == offset
+
+
+def test_a_poll_off_the_grid_is_not_followed_by_another_at_once() -> None:
+    assert next_due_ms(59_000, begun_ms=58_000, offset_ms=0, interval_ms=60_000) == 120_000
+    assert next_due_ms(59_000, begun_ms=20_000, offset_ms=0, interval_ms=60_000) == 60_000
 
 
 def test_offsets_spread_devices_over_the_interval() -> None:
