@@ -7,7 +7,6 @@ suite at other servers; without them the embedded ones are started.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -37,10 +36,12 @@ settings.load_profile("steady")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the browser last: while it is open its event loop runs in this thread, and asyncio.run() is refused.
 
-    Of its files the longest first, so that no process waits for another at the end.
+    Of several processes one has the browser, which a core alone keeps busy; the others have a file at a time.
     """
-    browser = Counter(item.path for item in items if "tests/browser/" in item.nodeid)
-    items.sort(key=lambda item: (item.path in browser, -browser[item.path]))
+    items.sort(key=lambda item: "tests/browser/" in item.nodeid)
+    for item in items:
+        name = "browser" if "tests/browser/" in item.nodeid else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(scope="session")

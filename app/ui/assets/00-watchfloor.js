@@ -15,7 +15,7 @@
     const content = document.getElementById("shell-content");
     return document.readyState === "complete" && content !== null && content.childElementCount > 0 &&
       busy.fetches === 0 && busy.draws === 0 && busy.scripts === 0 &&
-      !document.querySelector("[data-dash-is-loading=true]") && performance.now() - busy.touched > 120;
+      !document.querySelector("[data-dash-is-loading=true],[data-waits]") && performance.now() - busy.touched > 120;
   };
 
   const original = window.fetch;

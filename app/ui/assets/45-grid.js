@@ -20,13 +20,15 @@
 
   /* For a page's `fit`, with the columns that the component tells of: `begin(api)` for a grid that is new, then `hold()`.
      Not before it told of them: the api is there earlier, but the component hears of a selection through its own copy,
-     which it has only then, and fails without. */
+     which it has only then, and fails without. Until then the page is not idle: keys would find no rows. */
   const held = {};
   wf.withGrid = (id, columns, begin, hold) => {
-    if (!window.dash_ag_grid || !columns) return;
+    const box = document.getElementById(id);
+    if (!window.dash_ag_grid || !columns) { if (box) box.dataset.waits = "true"; return; }
     window.dash_ag_grid.getApiAsync(id).then((api) => {
       if (held[id] !== api) { held[id] = api; begin(api); }
       if (hold) hold();
+      if (box) delete box.dataset.waits;
     });
   };
 
