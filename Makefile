@@ -17,8 +17,8 @@ export WATCHFLOOR_DEMO ?= 1
 run: $(VENV)/.run
 	@exec $(VENV)/bin/python -m app up --with-parent $(ARGS)
 
-# Each process has servers of its own. Groups (tests/conftest.py) stay whole and in order.
-SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+# Each process has servers of its own. Files stay whole and in order.
+SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 test: $(VENV)/.dev
 	@deploy/test_tools.sh
 	@unset WATCHFLOOR_DEMO; exec $(VENV)/bin/python -m pytest -q $(if $(WATCHFLOOR_TEST_DATABASE_URL),,$(SIDE_BY_SIDE)) $(ARGS)

@@ -33,16 +33,9 @@ settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the browser last: while it is open its event loop runs in this thread, and asyncio.run() is refused.
-
-    Of several processes one has the browser, which a core alone keeps busy; the others have a file at a time.
-    """
+    """Run the browser last: while it is open its event loop runs in this thread, and asyncio.run() is refused."""
     items.sort(key=lambda item: "tests/browser/" in item.nodeid)
-    for item in items:
-        name = "browser" if "tests/browser/" in item.nodeid else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(scope="session")
