@@ -53,11 +53,11 @@ _QUIET = text("""
 """)
 _LOCK = text("select pg_advisory_xact_lock(hashtext('watchfloor series'), :tenant)")
 _OF_PLACES: Final = (
-    "from unnest(cast(:groups as int[]), cast(:slots as int[])) as p(group_id, slot)"
+    "unnest(cast(:groups as int[]), cast(:slots as int[])) as p(group_id, slot)"
     " where s.tenant_id = :tenant and s.group_id = p.group_id and s.slot = p.slot"
 )
-_MARK = text(f"update series s set retired_at = :now {_OF_PLACES} and retired_at is null")  # noqa: S608  constants
-_UNMARK = text(f"update series s set retired_at = null {_OF_PLACES}")  # noqa: S608  constants
+_MARK = text(f"update series s set retired_at = :now from {_OF_PLACES} and retired_at is null")  # noqa: S608  constants
+_UNMARK = text(f"update series s set retired_at = null from {_OF_PLACES}")  # noqa: S608  constants
 # Uses series_retired_idx.
 _MARKED = text(
     "select group_id, array_agg(slot) as slots from series"
@@ -67,14 +67,14 @@ _MARKED_AMONG = text(
     "select group_id, array_agg(slot) as slots from series where tenant_id = :tenant and retired_at is not null"
     " and group_id = any(cast(:groups as int[])) group by group_id"
 )
-_DELETE = text(f"delete from series s using {_OF_PLACES.removeprefix('from ')}")  # noqa: S608  constants
+_DELETE = text(f"delete from series s using {_OF_PLACES}")  # noqa: S608  constants
 _DELETE_GROUPS = text(
     "delete from series_groups g where g.tenant_id = :tenant and g.id = any(cast(:groups as int[]))"
     " and not exists (select from series s where s.group_id = g.id) returning g.id"
 )
 # What hangs on a group and not on samples. Anomalies and their verdicts stay: they carry their labels.
 _HANGS_ON = tuple(
-    text(f"delete from {table} where tenant_id = :tenant and group_id = any(cast(:groups as int[]))")  # noqa: S608
+    text(f"delete from {table} where tenant_id = :tenant and group_id = any(cast(:groups as int[]))")  # noqa: S608  the four below
     for table in ("detector_states", "anomaly_scores", "forecasts", "series_active")
 )
 _NOTE = text("insert into series_purges (tenant_id, series, groups) values (:tenant, :series, :groups)")

@@ -25,9 +25,9 @@ SENDER: Final = Sender("", "store", "")
 # Raw samples are kept for a day at least: what is younger is not looked at.
 YOUNGEST: Final = timedelta(days=1)
 
-_PIECE: Final = "to_timestamp(floor((extract(epoch from h.ts) - 0.001) / 21600) * 21600)"
 _LATE = text(
-    f"select bucket, array_agg(group_id) as groups from (select distinct {_PIECE} as bucket, h.group_id"  # noqa: S608
+    "select bucket, array_agg(group_id) as groups from (select distinct"
+    " to_timestamp(floor((extract(epoch from h.ts) - 0.001) / 21600) * 21600) as bucket, h.group_id"
     " from sample_hot h where h.tenant_id = :tenant and h.ts <= :before) found"
     " where exists (select from archives a where a.tenant_id = :tenant and a.bucket = found.bucket)"
     " or exists (select from raw_gone g where g.tenant_id = :tenant and g.bucket = found.bucket)"
