@@ -11,10 +11,10 @@ from typing import Any, Final, cast
 
 from app.domain.samples import Int64s
 from app.tsdb.catalog import SLOTS_BITS
+from app.tsdb.entries import STREAM
 from app.tsdb.layout import FEWEST_SHARDS, MOST_SHARDS
 from app.valkey import valkey
 
-STREAM: Final = "ingest:{shard}"
 LAYOUT: Final = "ingest:shards"
 DEFAULT: Final = 2  # as in the table
 ALL: Final = tuple(STREAM.format(shard=shard) for shard in range(MOST_SHARDS))

@@ -6,33 +6,27 @@ same shard, so the order of its samples is the order of the entries.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final, NewType, cast
 
-import lz4.block
-import msgspec
 import numpy as np
 from redis.exceptions import RedisError, ResponseError
 
 from app import clock
 from app.domain.samples import Float64s, Int64s
 from app.domain.tenancy import TenantId
-from app.errors import DecodeError, Unavailable
-from app.tsdb.catalog import FENCE, SLOTS_BITS
+from app.errors import Unavailable
+from app.tsdb.catalog import FENCE
+from app.tsdb.entries import DEAD, STREAM, Columns, encode, opened
 from app.valkey import valkey
 from ingest import shards
-from ingest.shards import STREAM
 
 EntryId = NewType("EntryId", str)  # "<ms>-<sequence>", ascending within a shard
 START: Final = EntryId("0-0")
 
-DEAD = "ingest:dead:{shard}"
 DEAD_KEPT = 10_000
-VERSION: Final = 1
-COMPRESS_ABOVE = 4_096
 # Samples in one entry: a drain reads many entries at once, and its memory has a bound.
 MOST_PER_ENTRY = 20_000
 # What may wait in all shards together; beyond it senders are asked to come back later.
@@ -44,19 +38,6 @@ MOST_CHANGES: Final = 5
 ANSWER_KEPT_S = 86_400
 
 
-class Header(msgspec.Struct, array_like=True):
-    """What is told of an entry's columns."""
-
-    version: int
-    tenant: int
-    size: int  # samples
-    is_packed: bool  # LZ4
-    checksum: int  # CRC-32 of the body as it stands in the stream
-    accepted_ms: int
-    source: str
-    request_id: str
-
-
 @dataclass(frozen=True)
 class Entry:
     """One entry as it came from the stream; columns() opens it."""
@@ -64,17 +45,6 @@ class Entry:
     shard: int
     entry_id: EntryId
     fields: Mapping[bytes, bytes]
-
-
-@dataclass(frozen=True)
-class Columns:
-    """An opened entry. `places`, `ts_ms` (n,) int64; `values` (n,) float64."""
-
-    tenant: TenantId
-    accepted_ms: int
-    places: Int64s
-    ts_ms: Int64s
-    values: Float64s
 
 
 def append(
@@ -182,73 +152,15 @@ def dead_letters(shard: int) -> list[tuple[Entry, str]]:
     ]
 
 
-def replay(shard: int) -> int:
-    """Send the dead letters of a shard through the stream again, after the cause was mended; answers how many."""
-    letters = dead_letters(shard)
-    for entry, _reason in letters:
-        pipe = valkey().pipeline(transaction=True)
-        pipe.xadd(STREAM.format(shard=shard), cast(Any, entry.fields))
-        pipe.xdel(DEAD.format(shard=shard), entry.entry_id)
-        pipe.execute()
-    return len(letters)
-
-
-def encode(
-    tenant: TenantId, places: Int64s, ts_ms: Int64s, values: Float64s, *, source: str, request_id: str
-) -> dict[bytes, bytes]:
-    """The fields of an entry: header `h` and body `b` (groups int32 | slots uint8 | ts int64 | values float64)."""
-    body = b"".join(
-        (
-            (places >> SLOTS_BITS).astype("<i4").tobytes(),
-            (places & 0xFF).astype("u1").tobytes(),
-            ts_ms.astype("<i8", copy=False).tobytes(),
-            values.astype("<f8", copy=False).tobytes(),
-        )
-    )
-    is_packed = len(body) > COMPRESS_ABOVE
-    if is_packed:
-        body = lz4.block.compress(body, store_size=False)
-    header = Header(
-        VERSION, tenant, len(values), is_packed, zlib.crc32(body), clock.now_ms(), source[:100], request_id[:100]
-    )
-    return {b"h": msgspec.msgpack.encode(header), b"b": body}
-
-
 def columns(entry: Entry) -> Columns:
     """Open an entry; raises DecodeError when it is not what encode() makes."""
-    try:
-        header = msgspec.msgpack.decode(entry.fields[b"h"], type=Header)
-        body = entry.fields[b"b"]
-        if header.version != VERSION:
-            raise DecodeError("stream", f"entry {entry.entry_id}", f"version {header.version} is not known")
-        if zlib.crc32(body) != header.checksum:
-            raise DecodeError("stream", f"entry {entry.entry_id}", "the checksum is wrong")
-        if header.is_packed:
-            body = lz4.block.decompress(body, uncompressed_size=header.size * 21)
-    except (KeyError, msgspec.MsgspecError, lz4.block.LZ4BlockError, OverflowError, ValueError) as error:
-        raise DecodeError("stream", f"entry {entry.entry_id}", f"unreadable: {error}") from error
-    if len(body) != header.size * 21:
-        raise DecodeError("stream", f"entry {entry.entry_id}", "the length is wrong")
-    return _unpack(header, body)
+    return opened(entry.fields, entry.entry_id)
 
 
 def parts_of(entry_id: EntryId) -> tuple[int, int]:
     """Milliseconds and sequence of an entry id, which compare as the ids do."""
     ms, _, sequence = entry_id.partition("-")
     return int(ms), int(sequence or 0)
-
-
-def _unpack(header: Header, body: bytes) -> Columns:
-    size = header.size
-    groups = np.frombuffer(body, "<i4", size)
-    slots = np.frombuffer(body, "u1", size, offset=4 * size)
-    return Columns(
-        TenantId(header.tenant),
-        header.accepted_ms,
-        (groups.astype(np.int64) << SLOTS_BITS) | slots,
-        np.frombuffer(body, "<i8", size, offset=5 * size),
-        np.frombuffer(body, "<f8", size, offset=13 * size),
-    )
 
 
 def _pieces(places: Int64s, count: int) -> Iterator[tuple[int, Any]]:

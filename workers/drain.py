@@ -32,11 +32,12 @@ from app import clock, jobs, live, selfmetrics
 from app.domain.tenancy import TenantId
 from app.errors import DecodeError
 from app.tsdb import writer
+from app.tsdb.entries import Columns
 from app.tsdb.layout import MOST_SHARDS
 from app.valkey import valkey
 from ingest import stream
 from ingest.shards import active
-from ingest.stream import Columns, Entry, EntryId
+from ingest.stream import Entry, EntryId
 
 log = logging.getLogger(__name__)
 

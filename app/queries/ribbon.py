@@ -18,6 +18,7 @@ from app.domain.samples import Float64s
 from app.domain.tenancy import READ, TenantId, Viewer
 from app.domain.timerange import Window
 from app.promql.parse import parse, selectors_in
+from app.promql.vectors import without_name, without_names
 from app.queries.feedback import steps_of
 from app.tsdb import scores
 from app.tsdb.blocks import moment
@@ -88,19 +89,15 @@ def _groups(connection: Connection, tenant: TenantId, matcher_sets: Sequence[Seq
 
 def _drawn(groups: Sequence[Group], lines: Sequence[Labels]) -> list[Group]:
     """The series that a line each stands for; all of them when some line stands for no single one."""
-    wanted = {_unnamed(labels) for labels in lines}
+    wanted = set(without_names(lines))
     kept, found = [], set()
     for group in groups:
-        places = [place for place, labels in enumerate(group.labels) if _unnamed(labels) in wanted]
+        places = [place for place, labels in enumerate(group.labels) if without_name(labels) in wanted]
         if places:
             labels = tuple(group.labels[place] for place in places)
             kept.append(Group(group.group_id, group.slots[places], labels))
-            found |= {_unnamed(each) for each in labels}
+            found.update(without_names(labels))
     return kept if wanted and found == wanted else list(groups)
-
-
-def _unnamed(labels: Labels) -> Labels:
-    return tuple(pair for pair in labels if pair[0] != METRIC)
 
 
 def _boundary(viewer: Viewer) -> float:

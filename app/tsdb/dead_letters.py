@@ -1,34 +1,29 @@
 """The entries of the stream that could not be stored, each tenant's own: shown, sent through again, or thrown away.
 
-ingest/stream.py buries them. Here is known of an entry what its header says first: whose it is and how much it holds;
-and its places, with which its body begins.
+ingest/stream.py buries them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
-import lz4.block
-import msgspec
 import numpy as np
 from redis.exceptions import RedisError
 
 from app.domain.samples import Int64s
 from app.domain.tenancy import TenantId
-from app.errors import NotFound, Unavailable
-from app.tsdb.catalog import SLOTS_BITS
+from app.errors import DecodeError, NotFound, Unavailable
+from app.tsdb import entries
+from app.tsdb.entries import DEAD, STREAM, Header
+from app.tsdb.layout import MOST_SHARDS
 from app.tsdb.turns import PATIENCE_S, turn_of
 from app.valkey import valkey
 
-STREAM: Final = "ingest:{shard}"
-DEAD: Final = "ingest:dead:{shard}"
-MOST_SHARDS: Final = 64
 # The newest of each shard that are looked at.
 LOOKED_AT: Final = 1_000
-_UNKNOWN: Final = (0, 0, 0, 0, 0, 0, "", "")
 
 # KEYS: dead letters, stream. ARGV: the entry. Answers how many were sent through again: one, or none that is there.
 _REPLAY: Final = """
@@ -68,10 +63,10 @@ def letters(tenant: TenantId) -> list[DeadLetter]:
     except RedisError as error:
         raise Unavailable("the ingest stream") from error
     found = [
-        _letter(shard, entry_id.decode(), fields)
-        for shard, entries in enumerate(replies)
-        for entry_id, fields in entries
-        if _header(fields)[1] == tenant
+        _letter(shard, entry_id.decode(), header, fields.get(b"reason", b""))
+        for shard, buried in enumerate(replies)
+        for entry_id, fields in buried
+        if (header := entries.header_of(fields)) is not None and header.tenant == tenant
     ]
     return sorted(found, key=lambda letter: letter.at, reverse=True)
 
@@ -101,9 +96,9 @@ def places(tenant: TenantId) -> Int64s:
     found = [np.empty(0, dtype=np.int64)]
     for shard in range(MOST_SHARDS):
         after = "-"
-        while entries := cast("list[Any]", valkey().xrange(DEAD.format(shard=shard), min=after, count=LOOKED_AT)):
-            found += [_places_of(fields) for _, fields in entries if _header(fields)[1] == tenant]
-            after = "(" + entries[-1][0].decode()
+        while buried := cast("list[Any]", valkey().xrange(DEAD.format(shard=shard), min=after, count=LOOKED_AT)):
+            found += [_places_of(fields) for _, fields in buried if _is_of(tenant, fields)]
+            after = "(" + buried[-1][0].decode()
     return np.unique(np.concatenate(found))
 
 
@@ -111,8 +106,8 @@ def newest_waiting() -> dict[int, str]:
     """The newest entry of each shard in which anything waits to be stored."""
     newest = {}
     for shard in range(MOST_SHARDS):
-        if entries := cast("list[Any]", valkey().xrevrange(STREAM.format(shard=shard), count=1)):
-            newest[shard] = entries[0][0].decode()
+        if waiting := cast("list[Any]", valkey().xrevrange(STREAM.format(shard=shard), count=1)):
+            newest[shard] = waiting[0][0].decode()
     return newest
 
 
@@ -122,17 +117,15 @@ def are_stored(newest: Mapping[int, str]) -> bool:
 
 
 def _places_of(fields: dict[bytes, bytes]) -> Int64s:
-    """Groups (int32) and slots (uint8) of the samples, as ingest/stream.py packs them."""
-    header, body = _header(fields), fields.get(b"b", b"")
-    size = int(cast(int, header[2]))
     try:
-        if header[3]:
-            body = lz4.block.decompress(body, uncompressed_size=size * 21)
-        groups, slots = np.frombuffer(body, "<i4", size), np.frombuffer(body, "u1", size, offset=4 * size)
-    except (lz4.block.LZ4BlockError, OverflowError, ValueError):
+        return entries.opened(fields, "").places
+    except DecodeError:
         return np.empty(0, dtype=np.int64)
-    found: Int64s = (groups.astype(np.int64) << SLOTS_BITS) | slots
-    return found
+
+
+def _is_of(tenant: TenantId, fields: dict[bytes, bytes]) -> bool:
+    header = entries.header_of(fields)
+    return header is not None and header.tenant == tenant
 
 
 def _find(tenant: TenantId, letter_id: str) -> tuple[int, str]:
@@ -142,7 +135,7 @@ def _find(tenant: TenantId, letter_id: str) -> tuple[int, str]:
     if not is_id or int(shard) >= MOST_SHARDS:
         raise NotFound("There is no such dead letter.")
     found: Any = _ask(lambda: valkey().xrange(DEAD.format(shard=int(shard)), entry_id, entry_id))
-    if not found or _header(found[0][1])[1] != tenant:
+    if not found or not _is_of(tenant, found[0][1]):
         raise NotFound(f"There is no dead letter {letter_id}.")
     return int(shard), entry_id
 
@@ -154,22 +147,12 @@ def _ask(call: Any) -> Any:
         raise Unavailable("the ingest stream") from error
 
 
-def _letter(shard: int, entry_id: str, fields: dict[bytes, bytes]) -> DeadLetter:
-    header = _header(fields)
+def _letter(shard: int, entry_id: str, header: Header, reason: bytes) -> DeadLetter:
     return DeadLetter(
         id=f"{shard}:{entry_id}",
         at=datetime.fromtimestamp(int(entry_id.partition("-")[0]) / 1000, UTC),
-        source=str(header[6]),
-        samples=int(cast(int, header[2])),
-        request_id=str(header[7]),
-        reason=fields.get(b"reason", b"").decode(errors="replace"),
+        source=header.source,
+        samples=header.size,
+        request_id=header.request_id,
+        reason=reason.decode(errors="replace"),
     )
-
-
-def _header(fields: dict[bytes, bytes]) -> Sequence[object]:
-    """version, tenant, samples, packed, checksum, accepted, source, request id; of nobody when it is unreadable."""
-    try:
-        header: Any = msgspec.msgpack.decode(fields.get(b"h", b""))
-    except msgspec.DecodeError:
-        return _UNKNOWN
-    return header if isinstance(header, list) and len(header) >= len(_UNKNOWN) else _UNKNOWN

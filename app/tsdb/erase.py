@@ -14,7 +14,8 @@ from sqlalchemy import text
 from app.domain.tenancy import TenantId
 from app.objects import objects
 from app.tsdb import blocks
-from app.tsdb.dead_letters import DEAD, MOST_SHARDS, STREAM
+from app.tsdb.entries import DEAD, STREAM
+from app.tsdb.layout import MOST_SHARDS
 from app.valkey import valkey
 from models.session import platform_session
 

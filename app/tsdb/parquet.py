@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-import pyarrow as pa  # ships no types
-import pyarrow.parquet as pq  # ships no types
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from app.domain.labels import METRIC, Labels, labels_of, value_of

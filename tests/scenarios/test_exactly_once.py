@@ -19,6 +19,7 @@ from app.clock import now_ms
 from app.domain.labels import Labels, Matcher, MatchOp, labels_of
 from app.domain.samples import is_absent
 from app.domain.tenancy import TenantId
+from app.tsdb import entries
 from app.tsdb.reader import Reader
 from app.valkey import valkey
 from ingest import shards, stream
@@ -154,7 +155,7 @@ def put_poison(number: int) -> None:
         valkey().xadd(stream.STREAM.format(shard=shard), {"h": b"?", "b": b"?"})
         return
     bad_time, one = np.array([2**62]), np.ones(1)
-    fields = stream.encode(TenantId(1), np.array([shard << 8]), bad_time, one, source="test", request_id="poison")
+    fields = entries.encode(TenantId(1), np.array([shard << 8]), bad_time, one, source="test", request_id="poison")
     valkey().xadd(stream.STREAM.format(shard=shard), fields)
 
 

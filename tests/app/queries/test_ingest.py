@@ -14,7 +14,6 @@ from app.domain.samples import TOO_OLD, Rejection
 from app.errors import Forbidden, NotFound
 from app.queries import audit, ingest
 from app.queries.ingest import RejectedFilter
-from app.tsdb import dead_letters
 from app.tsdb.refused import Sender, forget, record_refused, record_rejected
 from ingest import stream
 from tests.factories.cast import Cast
@@ -69,10 +68,6 @@ def test_counts_of_all_time_outlive_the_buckets(cast: Cast) -> None:
     assert forget(cast.acme, now=utc_now() + timedelta(days=31)) == 1
     assert ingest.totals(cast.vera, since=utc_now() - timedelta(days=30)) == []
     assert ingest.ever(cast.acme) == [("edge-1", "influx", "too_old", 3, 1)]
-
-
-def test_the_stream_and_the_dead_letters_speak_of_the_same_keys() -> None:
-    assert (dead_letters.STREAM, dead_letters.DEAD) == (stream.STREAM, stream.DEAD)
 
 
 def test_a_dead_letter_is_replayed_as_it_came(cast: Cast, valkey: Redis) -> None:

@@ -24,7 +24,7 @@ from app.domain.labels import Matcher, MatchOp, encode_labels, labels_of
 from app.domain.samples import Batch, is_absent
 from app.domain.tenancy import TenantId
 from app.errors import Conflict
-from app.tsdb import active, blocks, catalog, compact, dead_letters, detector_states, gone
+from app.tsdb import active, blocks, catalog, compact, dead_letters, detector_states, entries, gone
 from app.tsdb.gone import Purged
 from app.tsdb.reader import Reader
 from app.tsdb.selection import Group, select_series
@@ -222,7 +222,7 @@ def test_what_waits_keeps_marked_series_until_the_next_run(worker: RolledBackDat
 def test_a_dead_letter_keeps_its_series(worker: RolledBackDatabase, valkey: Redis) -> None:
     owner = tenant("t")
     places, _ = catalog.series_places(owner, [key(1), key(2)])
-    fields = stream.encode(owner, places[:1], np.array([T0]), np.array([7.0]), source="t", request_id="t")
+    fields = entries.encode(owner, places[:1], np.array([T0]), np.array([7.0]), source="t", request_id="t")
     valkey.xadd("ingest:dead:0", {**fields, b"reason": b"the disk was full"}, id="1770000000000-1")
     assert run(owner) == Purged(series=1)
     dead_letters.replay(owner, "0:1770000000000-1")
