@@ -40,12 +40,13 @@ def score_stored(
             ts_ms, values = block.ts_ms, block.values[:, column]
             there = np.isfinite(values)
             ts_ms, values = ts_ms[there], values[there]
-            if is_counter(value_of(labels, METRIC)):
+            is_rate = is_counter(value_of(labels, METRIC))
+            if is_rate:
                 ts_ms, values = _rates(ts_ms, values)
             points += len(values)
             if len(found) >= MOST_SERIES or points > MOST_POINTS:
                 raise InvalidInput("selector", f"selects more than {MOST_SERIES} series or {MOST_POINTS} points")
-            found.append(score_column(detector, dict(labels), ts_ms, values))
+            found.append(score_column(detector, dict(labels), ts_ms, values, is_rate=is_rate))
     return found
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.anomaly.base import Detector, Scores
+from app.domain.anomaly.rates import without_jitter
 from app.domain.anomaly.zones import UTC, offsets_ms
 from app.domain.samples import Float64s, Int64s
 
@@ -116,7 +117,8 @@ class Memory:
         kept = np.flatnonzero(is_scored)
         series, ts_ms, values = series[kept], ts_ms[kept], values[kept]
         ahead_ms = offsets_ms(ts_ms, self._zones, self._zone[series]) if len(self._zones) > 1 else None
-        return Rows(series, ts_ms, values, kept, self.detector.score(series, ts_ms, values, ahead_ms=ahead_ms))
+        found = self.detector.score(series, ts_ms, values, ahead_ms=ahead_ms)
+        return Rows(series, ts_ms, values, kept, without_jitter(found, values, self._is_counter[series]))
 
     def _rated(self, series: NDArray[np.int32], ts_ms: Int64s, values: Float64s) -> tuple[Float64s, NDArray[np.bool_]]:
         """Values as they are scored, and which are: counters become rates, what is no rate is left out."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from app.domain.anomaly.base import Detector, View
 from app.domain.anomaly.profiles import scaled
+from app.domain.anomaly.rates import without_jitter
 from app.domain.samples import Float64s, Int64s
 
 MOST_SERIES = 50
@@ -53,11 +54,15 @@ class ScoredColumn:
     nearest: list[float | None]
 
 
-def score_column(detector: type[Detector], labels: Mapping[str, str], ts_ms: Int64s, values: Float64s) -> ScoredColumn:
+def score_column(
+    detector: type[Detector], labels: Mapping[str, str], ts_ms: Int64s, values: Float64s, *, is_rate: bool = False
+) -> ScoredColumn:
     """Score a series (n,) by a detector that knows nothing before it: each point by those before it alone."""
     there = np.isfinite(values)
     ts_ms, values = ts_ms[there], values[there]
     found = detector.empty(1).score(np.zeros(len(values), dtype=np.int32), ts_ms, values)
+    if is_rate:
+        found = without_jitter(found, values, np.ones(len(values), dtype=bool))
     return ScoredColumn(
         labels,
         ts_ms.tolist(),

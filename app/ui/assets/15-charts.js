@@ -60,6 +60,12 @@
     const names = gd._fullData.filter((trace) => trace.showlegend && trace.x && trace.x.length && trace.line.dash === "solid").map((trace) => ({
       x: trace.x[trace.x.length - 1], y: trace.y[trace.y.length - 1], text: trace.name, showarrow: false, xanchor: "right", yanchor: "bottom",
       font: { size: 10, color: trace.line.color } })).filter((note) => Number.isFinite(note.y));
+    // Lines that end together have their names one above the other.
+    let above = Infinity;
+    names.sort((a, b) => a.y - b.y).forEach((note) => {
+      const at = gd._fullLayout.yaxis.d2p(note.y), place = Math.min(at, above - 12);
+      note.yshift = at - place; above = place;
+    });
     counted(() => relayout(gd, { annotations: names }));
     setTimeout(() => { gd.watchfloorNamed = false; }, 1000);
   });

@@ -18,13 +18,14 @@ from app.ui.components.anomaly_grid import (
     EXPECTED_HELP,
     SCORE_HELP,
     VALUE_HELP,
+    VIEW_HELP,
     VIEWS,
     expected_text,
     nearest_text,
     value_text,
 )
 from app.ui.components.attributes import attrs
-from app.ui.components.marks import icon, key_cap, tag
+from app.ui.components.marks import icon, key_cap
 
 NEAREST_HELP = "The value of the last two weeks that comes nearest to the one measured."
 POINTS_HELP = "How many unusual points belong to it, and how long from the first to the last."
@@ -70,7 +71,6 @@ def _head(its: Anomaly) -> Component:
         [
             html.Span(className=f"mark {tone}", **attrs({"aria-hidden": "true"})),
             html.Span(f"Score {its.score:.2f}", className=f"c-{tone} alerts-word", title=SCORE_HELP),
-            tag(VIEWS.get(its.view, its.view)),
             html.Span(className="grow"),
             _icon_button("link", "Copy link to this anomaly", "copy-link"),
             _icon_button("x", "Close detail", "anomalies-close"),
@@ -116,6 +116,7 @@ def _facts(its: Anomaly, mark: Mark | None, alert_id: int | None, zone: tzinfo) 
     length = format_duration((its.last_at - its.started_at).total_seconds())
     points = "1 point" if its.points == 1 else f"{its.points} points in {length}"
     rows: list[tuple[str, Any, str]] = [
+        ("Look", VIEWS.get(its.view, its.view), VIEW_HELP),
         ("Value", html.Span(value_text(its), className="mono"), VALUE_HELP),
         ("Expected", html.Span(expected_text(its), className="mono"), EXPECTED_HELP),
         ("Nearest past", html.Span(nearest_text(its), className="mono"), NEAREST_HELP),

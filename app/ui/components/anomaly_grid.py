@@ -44,9 +44,9 @@ def anomaly_grid(id: str) -> Component:
         mono_column("interface", "Interface", flex=2, minWidth=80, tooltipField="interface"),
         number_column("value", "Value", width=88, sortable=False, headerTooltip=VALUE_HELP, tooltipField="value_why"),
         number_column(
-            "expected", "Expected", width=140, sortable=False, headerTooltip=EXPECTED_HELP, tooltipField="expected_why"
+            "expected", "Expected", width=172, sortable=False, headerTooltip=EXPECTED_HELP, tooltipField="expected_why"
         ),
-        text_column("view", "Why", width=118, headerTooltip=VIEW_HELP, tooltipField="why"),
+        text_column("view", "Why", width=140, headerTooltip=VIEW_HELP, tooltipField="why"),
         {
             "field": "spark",
             "headerName": "Course",
