@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.orm import Session
 
@@ -70,11 +70,6 @@ class Database:
             self.replica.engine.dispose()
 
 
-SET_TENANT = text("select set_config('app.tenant', :tenant, true)")
-SET_TENANT_AND_TIMEOUT = text(
-    "select set_config('app.tenant', :tenant, true), set_config('statement_timeout', :timeout_ms, true)"
-)
-
 _database: Database | None = None
 _generation = 0
 
@@ -131,7 +126,7 @@ def tenant_session(tenant: TenantId) -> Iterator[Session]:
     """One transaction on one tenant's rows; commits at the end, rolls back on an error."""
     database = _require()
     with database.session(database.role) as session:
-        session.execute(SET_TENANT, {"tenant": str(tenant)})
+        _set_local(session.connection(), tenant)
         yield session
 
 
@@ -145,10 +140,10 @@ def tenant_connection(tenant: TenantId, *, read_only: bool = False) -> Iterator[
     with database.reading_connection() if read_only else database.connection(database.role) as connection:
         bounds = current_bounds()
         if bounds is None:
-            connection.execute(SET_TENANT, {"tenant": str(tenant)})
+            _set_local(connection, tenant)
             yield connection
             return
-        connection.execute(SET_TENANT_AND_TIMEOUT, {"tenant": str(tenant), "timeout_ms": str(bounds.timeout_ms())})
+        _set_local(connection, tenant, timeout_ms=bounds.timeout_ms())
         with bounds.holding(connection.connection.driver_connection):
             yield connection
 
@@ -165,6 +160,14 @@ def writer_connection() -> Iterator[Connection]:
     """One transaction of the sample writer, which may insert samples of every tenant and no more."""
     with _require().connection("writer") as connection:
         yield connection
+
+
+def _set_local(connection: Connection, tenant: TenantId, *, timeout_ms: int | None = None) -> None:
+    """For the rest of the transaction. As commands and not by set_config(), which Citus does not pass on."""
+    commands = [f"set local app.tenant = '{int(tenant)}'"]
+    if timeout_ms is not None:
+        commands.append(f"set local statement_timeout = {int(timeout_ms)}")
+    connection.exec_driver_sql("; ".join(commands))
 
 
 def _engine(url: URL, pool_size: int, options: str = "") -> Engine:

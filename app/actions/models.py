@@ -31,9 +31,9 @@ AGAIN: Final = timedelta(minutes=30)
 STALLED: Final = timedelta(minutes=12)
 
 _OLDEST = text(
-    "select exists (select from sample_blocks where tenant_id = :tenant and bucket <= :at)"
-    " or exists (select from sample_rollups where tenant_id = :tenant and tier = 3600 and bucket <= :at)"
-    " or exists (select from sample_hot where tenant_id = :tenant and ts <= :at)"
+    "select exists (select 1 from sample_blocks where tenant_id = :tenant and bucket <= :at)"
+    " or exists (select 1 from sample_rollups where tenant_id = :tenant and tier = 3600 and bucket <= :at)"
+    " or exists (select 1 from sample_hot where tenant_id = :tenant and ts <= :at)"
 )
 
 

@@ -65,7 +65,6 @@ _BLOCKS: Final = (
 )
 _SAME: Final = f"(select mark from ({_HOT}) h) || ' ' || (select mark from ({_BLOCKS}) b)"  # noqa: S608  constants
 _MARK = text(f"select {_SAME}")
-_LOCK = text("select pg_advisory_xact_lock(hashtext('watchfloor blocks'), :tenant)")
 # One statement is one view of the data: what came after the mark was taken makes it another, and nothing goes.
 _DELETE = text(
     f"with same as materialized (select {_SAME} = :mark as it_is),"  # noqa: S608  constants
@@ -83,7 +82,7 @@ _EXPIRED = text("select bucket, path from archives where tenant_id = :tenant and
 _FORGET = text("delete from archives where tenant_id = :tenant and bucket = :bucket")
 _GONE = text(
     "insert into raw_gone (tenant_id, bucket) select :tenant, :bucket where not exists"
-    " (select from sample_blocks where tenant_id = :tenant and bucket = :bucket) on conflict do nothing"
+    " (select 1 from sample_blocks where tenant_id = :tenant and bucket = :bucket) on conflict do nothing"
 )
 
 
@@ -198,7 +197,7 @@ def put_back(
     bucket_ms = int(archive.bucket.timestamp() * 1000)
     with tenant_connection(tenant) as connection:
         blocks.lock(connection, tenant)
-        known = blocks.read_for_update(connection, tenant, list(parts), bucket_ms)
+        known = blocks.read(connection, tenant, list(parts), bucket_ms)
         whole = {
             group_id: raw.merged(Raw(None, [*its, *(known.get(group_id) or [])])) for group_id, its in parts.items()
         }
@@ -376,7 +375,7 @@ def _list(tenant: TenantId, bucket: datetime, *, path: str, checksum: str, size:
 
 def _delete(tenant: TenantId, bucket: datetime, mark: str) -> bool:
     with tenant_connection(tenant) as connection:
-        connection.execute(_LOCK, {"tenant": tenant})  # app/tsdb/blocks.py writes none meanwhile
+        blocks.lock(connection, tenant)  # none is written meanwhile
         return bool(connection.execute(_DELETE, {**_span(tenant, bucket), "mark": mark}).one().it_is)
 
 

@@ -55,7 +55,7 @@ on conflict (tenant_id, group_id, tier, bucket) do update set version = sample_r
 """
 _READ_BLOCKS: Final = """
 select group_id, version, checksum, blob from sample_blocks
-where tenant_id = %(tenant)s and group_id = any(%(groups)s) and bucket = %(bucket)s for update
+where tenant_id = %(tenant)s and group_id = any(%(groups)s) and bucket = %(bucket)s
 """
 
 
@@ -120,7 +120,7 @@ def write(connection: Connection, tenant: TenantId, packed: Sequence[Packed], *,
         cursor.execute(_WRITE_ROLLUPS if tier else _WRITE_BLOCKS, parameters)
 
 
-def read_for_update(
+def read(
     connection: Connection, tenant: TenantId, groups: Sequence[int], bucket_ms: int
 ) -> dict[int, list[Part] | None]:
     """The blocks of a bucket that are to be written anew, by group; None for one that is broken."""

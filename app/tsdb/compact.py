@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from app.domain.tenancy import TenantId
-from app.tsdb import blocks, raw, rollups
+from app.tsdb import blocks, departed, raw, rollups
 from app.tsdb.blocks import BLOCK_MS, moment
 from app.tsdb.codec import Part
 from app.tsdb.raw import Raw
@@ -32,22 +32,21 @@ BATCH_ROWS: Final = 4_000
 
 # A row's part is when it arrived, in ms, times 65,536: see docs/decisions/0006.
 _DUE = text("""
-select b.bucket, s.group_id, count(*)
-from sample_hot s cross join lateral (select (ceil(extract(epoch from s.ts) * 1000 / :length) - 1)::bigint) b(bucket)
-where s.tenant_id = :tenant and s.ts >= :after and s.ts <= :closed
-    and not exists (select from raw_gone g
-        where g.tenant_id = :tenant and g.bucket = to_timestamp(b.bucket * :length / 1000))
-    and not exists (select from archives a where a.tenant_id = :tenant
-        and a.bucket = to_timestamp(b.bucket * :length / 1000) and not exists (select from sample_blocks k
-            where k.tenant_id = :tenant and k.group_id = s.group_id and k.bucket = a.bucket))
+select (ceil(extract(epoch from ts) * 1000 / :length) - 1)::bigint as bucket, group_id, count(*)
+from sample_hot
+where tenant_id = :tenant and ts >= :after and ts <= :closed
 group by 1, 2
-having max(s.part) / 65536 < :quiet or min(s.part) / 65536 < :patient
+having max(part) / 65536 < :quiet or min(part) / 65536 < :patient
 order by 1, 2
 """)
+_WITH_BLOCKS = text(
+    "select bucket, group_id from sample_blocks where tenant_id = :tenant"
+    " and group_id = any(cast(:groups as int[])) and bucket = any(cast(:buckets as timestamptz[]))"
+)
 _SPANS = text("select starts_at, ends_at from sample_partitions where starts_at <= :closed order by starts_at")
 _TAKE: Final = """
 delete from sample_hot where tenant_id = %(tenant)s and group_id = any(%(groups)s) and ts > %(start)s and ts <= %(end)s
-returning group_id, date_part('epoch', ts), part, slots, vals
+returning group_id, date_part('epoch', ts - timestamptz '1970-01-01 00:00:00+00'), part, slots, vals
 """
 _DROP_EMPTY = text("select watchfloor_drop_empty_partitions(:before)")
 
@@ -77,7 +76,7 @@ def due(tenant: TenantId, now_ms: int) -> Iterator[Due]:
         spans = [(row.starts_at, row.ends_at) for row in connection.execute(_SPANS, {"closed": moment(closed_ms)})]
     for starts_at, ends_at in spans:
         with tenant_connection(tenant) as connection:
-            found = connection.execute(
+            rows = connection.execute(
                 _DUE,
                 {
                     "tenant": tenant,
@@ -88,7 +87,9 @@ def due(tenant: TenantId, now_ms: int) -> Iterator[Due]:
                     "patient": now_ms - MOST_PATIENCE_MS,
                 },
             ).all()
-        yield from _batches([(int(bucket) * BLOCK_MS, int(group_id), int(rows)) for bucket, group_id, rows in found])
+            found = [(int(bucket) * BLOCK_MS, int(group_id), int(count)) for bucket, group_id, count in rows]
+            found = _that_have_not_left(connection, tenant, found)
+        yield from _batches(found)
 
 
 def compact_bucket(
@@ -101,7 +102,7 @@ def compact_bucket(
     with tenant_connection(tenant) as connection:
         blocks.lock(connection, tenant)
         at_step("locked")
-        known = blocks.read_for_update(connection, tenant, groups, bucket_ms)
+        known = blocks.read(connection, tenant, groups, bucket_ms)
         broken = tuple(group_id for group_id, parts in known.items() if parts is None)
         sound = [group_id for group_id in groups if group_id not in broken]
         at_step("read")
@@ -150,6 +151,27 @@ def drop_empty_partitions(tenant: TenantId, before: datetime) -> int:
     """Drop the partitions of hot samples that ended before, and in which nothing is left of any tenant."""
     with tenant_connection(tenant) as connection:
         return connection.scalar(_DROP_EMPTY, {"before": before}) or 0
+
+
+def _that_have_not_left(
+    connection: Connection, tenant: TenantId, found: list[tuple[int, int, int]]
+) -> list[tuple[int, int, int]]:
+    """Without what came for pieces that are gone, or that are archived and not restored."""
+    if not found:
+        return []
+    span = moment(found[0][0]), moment(found[-1][0] + BLOCK_MS)
+    gone = departed.gone(connection, tenant, *span)
+    archived = departed.archived(connection, tenant, *span) - gone
+    if not gone and not archived:
+        return found
+    groups = sorted({group_id for _, group_id, _ in found})
+    with_blocks = connection.execute(_WITH_BLOCKS, {"tenant": tenant, "groups": groups, "buckets": list(archived)})
+    restored = {(row.bucket, row.group_id) for row in with_blocks}
+    return [
+        each
+        for each in found
+        if (bucket := moment(each[0])) not in gone and (bucket not in archived or (bucket, each[1]) in restored)
+    ]
 
 
 def _batches(found: Sequence[tuple[int, int, int]]) -> Iterator[Due]:

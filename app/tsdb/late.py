@@ -8,7 +8,7 @@ here what was on its way when the hours went.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection, text
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from app.domain.refusals import Refusal
 from app.domain.samples import GONE
 from app.domain.tenancy import TenantId
-from app.tsdb import archive, compact
+from app.tsdb import archive, compact, departed
 from app.tsdb.refused import Sender, record_refused
 from models.session import tenant_connection
 
@@ -24,14 +24,13 @@ from models.session import tenant_connection
 SENDER: Final = Sender("", "store", "")
 # Raw samples are kept for a day at least: what is younger is not looked at.
 YOUNGEST: Final = timedelta(days=1)
+FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 _LATE = text(
     "select bucket, array_agg(group_id) as groups from (select distinct"
-    " to_timestamp(floor((extract(epoch from h.ts) - 0.001) / 21600) * 21600) as bucket, h.group_id"
-    " from sample_hot h where h.tenant_id = :tenant and h.ts <= :before) found"
-    " where exists (select from archives a where a.tenant_id = :tenant and a.bucket = found.bucket)"
-    " or exists (select from raw_gone g where g.tenant_id = :tenant and g.bucket = found.bucket)"
-    " group by bucket order by bucket limit :limit"
+    " to_timestamp(floor((extract(epoch from ts) - 0.001) / 21600) * 21600) as bucket, group_id"
+    " from sample_hot where tenant_id = :tenant and ts <= :before) found"
+    " where bucket = any(cast(:departed as timestamptz[])) group by bucket order by bucket limit :limit"
 )
 _DELETE = text("delete from sample_hot where tenant_id = :tenant and ts > :bucket and ts <= :end")
 _FORGET = text("delete from raw_gone where tenant_id = :tenant and bucket < :before")
@@ -42,9 +41,12 @@ def settle(tenant: TenantId, now: datetime, *, most: int) -> int:
 
     The caller has the tenant's turn.
     """
-    parameters = {"tenant": tenant, "before": now - YOUNGEST, "limit": most}
+    before = now - YOUNGEST
     with tenant_connection(tenant) as connection:
-        found = connection.execute(_LATE, parameters).all()
+        ever = tenant, FIRST, before
+        left = departed.gone(connection, *ever) | departed.archived(connection, *ever)
+        parameters = {"tenant": tenant, "before": before, "limit": most, "departed": list(left)}
+        found = connection.execute(_LATE, parameters).all() if left else []
     return sum(_settle(tenant, row.bucket, row.groups) for row in found)
 
 

@@ -13,21 +13,17 @@ from app.domain.samples import Metadata
 from app.domain.tenancy import TenantId
 from app.promql.rollups import RollupBlock
 from app.promql.select import SeriesBlock
-from app.tsdb import blocks, derived, raw, rolled, rollups
+from app.tsdb import derived, raw, rolled
 from app.tsdb.blocks import moment
 from app.tsdb.selection import select_series
 from models.session import tenant_connection
 
-_ALIVE: Final = (
-    "(exists (select from sample_hot h where h.tenant_id = :tenant and h.group_id = g.id"
-    " and h.ts >= :start and h.ts <= :end)"
-    " or exists (select from sample_blocks b where b.tenant_id = :tenant and b.group_id = g.id"
-    " and b.bucket >= :first_bucket and b.bucket < :end and b.first_ts <= :end and b.last_ts >= :start)"
-    " or exists (select from sample_rollups r where r.tenant_id = :tenant and r.group_id = g.id and r.tier = 86400"
-    " and r.bucket >= :first_month and r.bucket < :end and r.first_ts <= :end and r.last_ts >= :start))"
+# Made by migration 0021. A sample in any tier counts; of years ago only the longest has one.
+_ALIVE_AMONG = text("select watchfloor_groups_with_samples(:tenant, cast(:groups as int[]), :start, :end)")
+_ALIVE_GROUPS: Final = (
+    "(select watchfloor_groups_with_samples(:tenant, array(select id from series_groups where tenant_id = :tenant),"
+    " :start, :end))"
 )
-_ALIVE_AMONG = text(f"select g.id from unnest(cast(:groups as int[])) as g(id) where {_ALIVE}")  # noqa: S608  constants
-_ALIVE_GROUPS = f"(select g.id from series_groups g where g.tenant_id = :tenant and {_ALIVE})"  # noqa: S608  constants
 _NAMES = text(
     "select distinct jsonb_object_keys(labels) as text from series"  # noqa: S608  constants
     f" where tenant_id = :tenant and group_id in {_ALIVE_GROUPS} order by 1"
@@ -132,10 +128,4 @@ class Reader:
         return set(connection.scalars(_ALIVE_AMONG, {"groups": groups, **self._range(start_ms, end_ms)}))
 
     def _range(self, start_ms: int, end_ms: int) -> dict[str, Any]:
-        return {
-            "tenant": self.tenant,
-            "start": moment(start_ms),
-            "end": moment(end_ms),
-            "first_bucket": moment(start_ms - blocks.BLOCK_MS),
-            "first_month": moment(start_ms - rollups.ROW_MS[86_400]),
-        }
+        return {"tenant": self.tenant, "start": moment(start_ms), "end": moment(end_ms)}

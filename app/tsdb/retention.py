@@ -16,7 +16,7 @@ from sqlalchemy import text
 from app.domain.retention import TIERS, Going, Held, Terms
 from app.domain.tenancy import TenantId
 from app.errors import NotFound, Unavailable, WatchfloorError
-from app.tsdb import archive, compact, late
+from app.tsdb import archive, blocks, compact, departed, late
 from app.tsdb.blocks import BLOCK_MS
 from app.tsdb.turns import PATIENCE_S, NotOurTurn, turn_of
 from models.session import platform_session, tenant_connection, writer_connection
@@ -44,8 +44,8 @@ _PIECES = text(
     f"select bucket from (select distinct {_PIECE} as bucket from sample_hot"  # noqa: S608  constants
     " where tenant_id = :tenant and ts <= :before"
     " union select distinct bucket from sample_blocks where tenant_id = :tenant and bucket < :before) pieces"
-    " where bucket + interval '6 hours' <= :before and not exists (select from archives a where a.tenant_id = :tenant"
-    " and a.bucket = pieces.bucket and a.restored_until > :now) order by 1 limit :limit"
+    " where bucket + interval '6 hours' <= :before and bucket <> all(cast(:kept as timestamptz[]))"
+    " order by 1 limit :limit"
 )
 _DELETE_PIECE = (
     text("delete from sample_blocks where tenant_id = :tenant and bucket = :bucket"),
@@ -58,12 +58,14 @@ _SUMS: Final = (
     "count(*) as rows, coalesce(sum(samples), 0)::bigint as samples, coalesce(sum(bytes), 0)::bigint as bytes,"
     " min(first) as first, max(last) as last"
 )
+_GROUPS = text("select id, slots from series_groups where tenant_id = :tenant")
 _RAW = text(
     f"select {_SUMS} from ("  # noqa: S608  constants
     # A dense row has a place for each series of its group, which may be empty, and is padded beyond them.
     "select case when h.slots is null then least(octet_length(vals) / 8, g.slots) else octet_length(h.slots) end"
-    " as samples, pg_column_size(vals) + 60 as bytes, ts as first, ts as last from sample_hot h"
-    " join series_groups g on g.id = h.group_id where h.tenant_id = :tenant"
+    " as samples, pg_column_size(vals) + 60 as bytes, ts as first, ts as last"
+    " from unnest(cast(:groups as int[]), cast(:slots as int[])) as g(id, slots)"
+    " join sample_hot h on h.group_id = g.id where h.tenant_id = :tenant"
     f" and ts <= :before and {_PIECE} + interval '6 hours' <= :before union all "
     "select samples, pg_column_size(blob) + 90, first_ts, last_ts from sample_blocks where tenant_id = :tenant"
     " and bucket + interval '6 hours' <= :before) found"
@@ -111,8 +113,10 @@ def preview(tenant: TenantId, terms: Terms, now: datetime) -> list[Going]:
     """What a run of retention by these terms would take now: one entry for each tier, and "archive"."""
     found = []
     with tenant_connection(tenant) as connection:
+        groups = connection.execute(_GROUPS, {"tenant": tenant}).all()
+        sizes = {"groups": [row.id for row in groups], "slots": [row.slots for row in groups]}
         for name, seconds in TIERS.items():
-            parameters = {"tenant": tenant, "tier": seconds, "before": terms.before(name, now)}
+            parameters = {"tenant": tenant, "tier": seconds, "before": terms.before(name, now), **sizes}
             query = _ARCHIVED if name == "archive" else _ROLLED_UP if seconds else _RAW
             row = connection.execute(query, parameters).one()
             found.append(Going(name, row.rows, row.samples, row.bytes, row.first, row.last))
@@ -188,14 +192,16 @@ def _roll_up(tenant: TenantId, *, before: datetime, now: datetime) -> None:
 
 
 def _pieces(tenant: TenantId, before: datetime, now: datetime) -> Sequence[datetime]:
-    parameters: dict[str, Any] = {"tenant": tenant, "before": before, "now": now, "limit": MOST_PIECES}
     with tenant_connection(tenant) as connection:
+        kept = list(departed.kept(connection, tenant, now))
+        parameters: dict[str, Any] = {"tenant": tenant, "before": before, "kept": kept, "limit": MOST_PIECES}
         return connection.scalars(_PIECES, parameters).all()
 
 
 def _delete_piece(tenant: TenantId, bucket: datetime) -> int:
     parameters = {"tenant": tenant, "bucket": bucket, "end": bucket + STEP}
     with tenant_connection(tenant) as connection:
+        blocks.lock(connection, tenant)  # what is being compacted is in one table, or in the other
         deleted = sum(connection.execute(statement, parameters).rowcount for statement in _DELETE_PIECE)
         archive.mark_gone(connection, tenant, bucket)
     return deleted

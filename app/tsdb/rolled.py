@@ -34,7 +34,7 @@ _UNCOVERED = text("""
 select r.group_id, r.bucket from unnest(cast(:groups as int[])) as g(group_id)
 join sample_rollups r on r.group_id = g.group_id
 where r.tenant_id = :tenant and r.tier = :tier and r.bucket >= :first and r.bucket < :end
-    and not exists (select from sample_blocks b
+    and not exists (select 1 from sample_blocks b
         where b.tenant_id = :tenant and b.group_id = r.group_id and b.bucket = r.bucket)
 """)
 

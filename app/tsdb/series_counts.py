@@ -15,10 +15,8 @@ Counts = Sequence[tuple[str, int]]
 
 _TOTALS = text(
     "select watchfloor_active_series(:tenant) as series,"
-    " count(*) as groups, min(h.first) as first, max(h.last) as last from series_groups g cross join lateral"
-    # Uses the index (group_id, ts) of each partition.
-    " (select min(ts) as first, max(ts) as last from sample_hot where group_id = g.id and tenant_id = :tenant) h"
-    " where g.tenant_id = :tenant"
+    " (select count(*) from series_groups where tenant_id = :tenant) as groups, first_at as first, last_at as last"
+    " from watchfloor_hot_span(:tenant)"
 )
 _BY_METRIC = text(
     "select coalesce(labels ->> '__name__', '') as name, count(*) as value from series where tenant_id = :tenant"

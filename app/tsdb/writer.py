@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from psycopg.errors import CheckViolation
+from psycopg.errors import CheckViolation, InternalError_
 from sqlalchemy import Connection, text
 
 from app.domain.samples import Float64s, Int64s, absent_array
@@ -79,8 +79,10 @@ def write(rows: Rows, advances: Sequence[Advance]) -> None:
     _ensure_partitions(rows.ts_ms)
     try:
         _store(rows, advances)
-    except CheckViolation:
-        # There is no partition: retention dropped it after this process had seen it.
+    except (CheckViolation, InternalError_) as error:
+        # Retention dropped the partition after this process had seen it. Citus has no code of its own for that.
+        if "no partition of relation" not in str(error):
+            raise
         _covered.clear()
         _ensure_partitions(rows.ts_ms)
         _store(rows, advances)

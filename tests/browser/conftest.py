@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from redis import Redis
-from sqlalchemy.engine import make_url
 
 from app.auth.sessions import start_session
 from app.clock import now_ms
@@ -21,7 +20,8 @@ from app.valkey import use_valkey
 from models.session import close_database, open_database, platform_session
 from tests.browser.seed import seed
 from tests.factories.cast import Cast
-from tests.factories.servers import SECRET_KEY, Servers, create_database, drop_database
+from tests.factories.committed import Emptied, own_database
+from tests.factories.servers import SECRET_KEY, Servers
 from tests.factories.serving import serve
 
 CHROMIUM = "/usr/bin/chromium"
@@ -99,16 +99,15 @@ class Screen:
 
 
 @pytest.fixture(scope="session")
-def site(servers: Servers, migrated_url: str) -> Iterator[Site]:
+def site(servers: Servers, migrated_url: str, shared_db: Emptied | None) -> Iterator[Site]:
     """A server on a database of its own, filled once for the run."""
-    url = create_database(servers, template=make_url(migrated_url).database)
-    open_database(url, role="web", secret_key=SECRET_KEY)
-    use_valkey(Redis.from_url(servers.redis_url))
-    cast = seed(now_ms(), days=2)
-    with serve(url, servers.redis_url) as port:
-        close_database()
-        yield Site(port, cast, url)
-    drop_database(servers, url)
+    with own_database(servers, migrated_url, shared_db) as url:
+        open_database(url, role="web", secret_key=SECRET_KEY)
+        use_valkey(Redis.from_url(servers.redis_url))
+        cast = seed(now_ms(), days=2)
+        with serve(url, servers.redis_url) as port:
+            close_database()
+            yield Site(port, cast, url)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import psutil
@@ -23,6 +23,8 @@ from app.valkey import open_valkey, valkey
 from models.session import close_database, open_database, platform_session
 from models.tenants import TenantRow
 from tests.factories.browser import token_for
+from tests.factories.committed import Emptied
+from tests.factories.servers import SECRET_KEY
 
 INGEST = ("web", "worker-ingest", "worker-default", "scheduler")
 VERBS = {
@@ -37,9 +39,10 @@ VERBS = {
 class Stack:
     """Postgres, Valkey and the chosen processes of ours, and this process's own connections to both."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, given: Emptied | None = None) -> None:
         self.home = Home(root).prepare()
-        self.settings = Settings(home=root, port=servers.free_port())
+        more = {"database_url": given.url, "secret_key": SECRET_KEY} if given else {}
+        self.settings = Settings(home=root, port=servers.free_port(), **more)
         self.lines: list[str] = []
         self.supervisor = Supervisor(self.lines.append)
         self.watched: dict[str, Watched] = {}
@@ -53,9 +56,10 @@ class Stack:
         """Start everything in order and connect."""
         embedded.wipe_run(self.home)
         postgres, valkey_server = embedded.needed_servers(self.settings, self.home)
-        assert postgres
         assert valkey_server
         for server, stage in ((postgres, 0), (valkey_server, 1)):
+            if server is None:
+                continue
             server.prepare()
             self.supervisor.adopt(server, servers.start(server), stage=stage, stop_limit_s=5)
         embedded.announce(self.settings, self.home, postgres, valkey_server)
@@ -122,11 +126,12 @@ class Stack:
 
 
 @contextmanager
-def running_stack(root: Path, processes: Sequence[str] = INGEST) -> Iterator[Stack]:
-    """A stack in `root`, stopped at the end."""
-    stack = Stack(root)
-    try:
-        stack.start(processes)
-        yield stack
-    finally:
-        stack.stop()
+def running_stack(root: Path, processes: Sequence[str] = INGEST, *, given: Emptied | None = None) -> Iterator[Stack]:
+    """A stack in `root`, stopped at the end; with a database of its own unless one is given."""
+    with given.used() if given else nullcontext():
+        stack = Stack(root, given)
+        try:
+            stack.start(processes)
+            yield stack
+        finally:
+            stack.stop()

@@ -23,7 +23,6 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from redis import Redis
-from sqlalchemy.engine import make_url
 
 from app.actions import received_alerts
 from app.clock import utc_now
@@ -39,8 +38,9 @@ from ingest import shards
 from models.session import close_database, open_database
 from tests.factories.browser import token_for
 from tests.factories.cast import Cast, create_cast
+from tests.factories.committed import Emptied, own_database
 from tests.factories.processes import wait_until
-from tests.factories.servers import SECRET_KEY, Servers, create_database, drop_database
+from tests.factories.servers import SECRET_KEY, Servers
 from tests.factories.serving import serve
 from workers.drain import Drain
 
@@ -82,18 +82,17 @@ class Receiver:
 
 
 @pytest.fixture(scope="module")
-def receiver(servers: Servers, migrated_url: str) -> Iterator[Receiver]:
-    url = create_database(servers, template=make_url(migrated_url).database)
-    open_database(url, role="web", secret_key=SECRET_KEY)
-    valkey = use_valkey(Redis.from_url(servers.redis_url))
-    valkey.flushdb()
-    cast = create_cast()
-    header = token_for(cast.alice, Scope.INGEST)["Authorization"]
-    with serve(url, servers.redis_url, verbs=("web",)) as port:
-        yield Receiver(f"http://127.0.0.1:{port}", header.removeprefix("Bearer "), cast)
-    close_database()
-    valkey.flushdb()
-    drop_database(servers, url)
+def receiver(servers: Servers, migrated_url: str, shared_db: Emptied | None) -> Iterator[Receiver]:
+    with own_database(servers, migrated_url, shared_db) as url:
+        open_database(url, role="web", secret_key=SECRET_KEY)
+        valkey = use_valkey(Redis.from_url(servers.redis_url))
+        valkey.flushdb()
+        cast = create_cast()
+        header = token_for(cast.alice, Scope.INGEST)["Authorization"]
+        with serve(url, servers.redis_url, verbs=("web",)) as port:
+            yield Receiver(f"http://127.0.0.1:{port}", header.removeprefix("Bearer "), cast)
+        close_database()
+        valkey.flushdb()
 
 
 def test_opentelemetrys_exporter(receiver: Receiver) -> None:

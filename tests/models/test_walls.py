@@ -79,7 +79,7 @@ def test_each_table_shows_a_tenant_its_rows_alone(own_db: str, role: str) -> Non
     with _as(own_db, role) as connection:
         readable = _tables(connection, "and not relispartition and has_table_privilege(oid, 'select') " + OF_TENANTS)
         assert {"memberships", "devices", "alerts", "audit"} <= readable
-        connection.execute(text("select set_config('app.tenant', :tenant, true)"), {"tenant": str(cast.globex)})
+        connection.execute(text(f"set local app.tenant = '{cast.globex}'"))
         for table in sorted(readable):
             foreign = text(f"select count(*) from {table} where tenant_id <> :own")
             assert connection.scalar(foreign, {"own": cast.globex}) == 0, table
@@ -99,7 +99,7 @@ def test_no_role_gets_out_of_its_place(own_db: str, role: str) -> None:
     others = [f"set role {login}" for name, login in ROLES.items() if name != role]
     others += [f"set role {owner}", f"set session authorization {owner}"]
     with _as(own_db, role) as connection:
-        connection.execute(text("select set_config('app.tenant', '1', true)"))
+        connection.execute(text("set local app.tenant = '1'"))
         for statement in (*FORBIDDEN, *others):
             with pytest.raises(DBAPIError, match=r"denied|owner"), connection.begin_nested():
                 connection.execute(text(statement))
@@ -116,7 +116,7 @@ def test_the_web_role_reads_no_password_and_no_session(own_db: str) -> None:
 def test_nobody_gives_themselves_rights_inside_their_tenant(own_db: str, role: str) -> None:
     cast = create_cast()
     with _as(own_db, role) as connection:
-        connection.execute(text("select set_config('app.tenant', :tenant, true)"), {"tenant": str(cast.globex)})
+        connection.execute(text(f"set local app.tenant = '{cast.globex}'"))
         for statement in (
             "update memberships set role = 'admin'",
             "insert into memberships (tenant_id, user_id, role) values (1, 1, 'admin')",

@@ -23,6 +23,7 @@ from app.tsdb import entries
 from app.tsdb.reader import Reader
 from app.valkey import valkey
 from ingest import shards, stream
+from tests.factories.committed import Emptied
 from tests.factories.stack import Stack, running_stack
 
 SEED = 20261124
@@ -98,8 +99,8 @@ class Client:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with running_stack(tmp_path_factory.mktemp("home")) as started:
+def stack(tmp_path_factory: pytest.TempPathFactory, shared_db: Emptied | None) -> Iterator[Stack]:
+    with running_stack(tmp_path_factory.mktemp("home"), given=shared_db) as started:
         yield started
 
 
@@ -143,8 +144,10 @@ def cause_faults(stack: Stack) -> int:
         if poisons < POISONS and valkey_answers():
             poisons += 1
             put_poison(poisons)
-        kill(stack, VICTIMS[faults % len(VICTIMS)])
+        victim = VICTIMS[faults % len(VICTIMS)]
         faults += 1
+        if victim != "postgres" or victim in stack.watched:  # not a server that was given to us
+            kill(stack, victim)
     return faults
 
 

@@ -21,6 +21,7 @@ from app.tsdb import layout
 from app.valkey import valkey
 from ingest import shards, stream
 from ingest.accept import accept
+from tests.factories.committed import Emptied
 from tests.factories.stack import Stack, running_stack
 from tests.scenarios.test_exactly_once import stored
 from workers.drain import LEASE
@@ -79,8 +80,8 @@ class Sender:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with running_stack(tmp_path_factory.mktemp("home"), WORKERS) as started:
+def stack(tmp_path_factory: pytest.TempPathFactory, shared_db: Emptied | None) -> Iterator[Stack]:
+    with running_stack(tmp_path_factory.mktemp("home"), WORKERS, given=shared_db) as started:
         yield started
 
 

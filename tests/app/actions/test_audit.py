@@ -67,7 +67,7 @@ def test_what_was_written_is_intact(cast: Cast) -> None:
 def test_tampering_is_found(cast: Cast, db: RolledBackDatabase, tampering: str) -> None:
     _write(cast, 4)
     db.outer.execute(text("reset role"))
-    db.outer.execute(text(f"select set_config('app.tenant', '{cast.acme}', true)"))
+    db.outer.execute(text(f"set local app.tenant = '{cast.acme}'"))
     db.outer.execute(text(tampering))
     assert queries.verify(cast.alice).first_bad is not None
 

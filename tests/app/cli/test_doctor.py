@@ -8,7 +8,7 @@ import pytest
 
 from app.cli.doctor import Verdict, check_database, check_disk, check_secret, check_valkey, examine
 from app.settings import Settings
-from tests.factories.servers import Servers
+from tests.factories.servers import Servers, create_database, drop_database
 
 
 def settings(home: Path, **others: object) -> Settings:
@@ -21,7 +21,9 @@ def test_a_migrated_database_is_good(migrated_url: str) -> None:
 
 
 def test_an_empty_database_is_told_from_a_migrated_one(servers: Servers) -> None:
-    [schema] = [f for f in check_database(servers.database_url) if f.subject == "schema"]
+    url = create_database(servers)
+    [schema] = [f for f in check_database(url) if f.subject == "schema"]
+    drop_database(servers, url)
     assert (schema.verdict, schema.advice) == (Verdict.BAD, "python -m app migrate")
 
 

@@ -11,9 +11,10 @@ from app.domain.tenancy import TenantId
 from app.tsdb import writer
 from app.tsdb.catalog import series_places
 from app.tsdb.reader import Reader
-from models.session import writer_connection
+from models.session import tenant_connection, writer_connection
 from tests.app.tsdb.test_catalog import keys_of
 from tests.factories.cast import Cast
+from tests.factories.database import RolledBackDatabase
 
 T0 = 1_770_000_000_000
 
@@ -65,10 +66,10 @@ def test_any_time_finds_a_partition(cast: Cast, ts_ms: int) -> None:
     assert stored(cast.acme) == 2
 
 
-def test_a_partition_that_went_away_is_made_again(cast: Cast) -> None:
+def test_a_partition_that_went_away_is_made_again(db: RolledBackDatabase, cast: Cast) -> None:
     writer.write(rows_of(cast.acme, ts_ms=0), [])
-    with writer_connection() as connection:
-        connection.execute(text("set local role watchfloor_worker"))
+    db.role = "worker"
+    with tenant_connection(cast.acme) as connection:
         connection.execute(text("select watchfloor_drop_partitions('1990-01-01')"))
     writer.write(rows_of(cast.acme, ts_ms=0), [])
     assert stored(cast.acme) == 1
