@@ -64,8 +64,10 @@ _LOAD = text(
 )
 # Uses series_key_idx.
 _LOOK_UP = text(
+    # Each by itself: where the server does not know yet how large a tenant is, a join reads all of it.
     "select s.key, s.group_id::bigint * 256 + s.slot as place from unnest(cast(:keys as bytea[])) k(key)"
-    " join series s on s.tenant_id = :tenant and sha256(s.key) = sha256(k.key) and s.retired_at is null"
+    " cross join lateral (select f.key, f.group_id, f.slot from series f where f.tenant_id = :tenant"
+    " and sha256(f.key) = sha256(k.key) and f.retired_at is null limit 1) s"
 )
 # Uses series_group_id_slot_key.
 _COUNT_PLACES = text(

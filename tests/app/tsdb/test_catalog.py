@@ -14,6 +14,12 @@ from app.tsdb.catalog import AT_LIMIT, SLOTS_PER_GROUP, group_key, series_places
 from models.session import platform_session, tenant_connection
 from models.tenants import TenantRow
 from tests.factories.cast import Cast
+from tests.factories.database import RolledBackDatabase
+
+READ = text(
+    "select coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) from pg_stat_xact_user_tables"
+    " where relname = 'series'"
+)
 
 
 def keys_of(count: int, **more: str) -> list[bytes]:
@@ -32,6 +38,17 @@ def test_places_come_from_the_table_and_not_from_the_process(cast: Cast) -> None
     first, _ = series_places(cast.acme, keys_of(3))
     catalog._known.clear()
     assert series_places(cast.acme, keys_of(3))[0].tolist() == first.tolist()
+
+
+def test_to_register_a_few_reads_no_more_of_a_large_tenant(db: RolledBackDatabase, cast: Cast) -> None:
+    if not isinstance(db, RolledBackDatabase):
+        pytest.skip("what a transaction has read is known within it alone")
+    # Nobody has told the server yet how many these are.
+    series_places(cast.acme, [key for n in range(10) for key in keys_of(200, device=f"old-{n}")])
+    before = db.outer.scalar(READ)
+    places, _ = series_places(cast.acme, keys_of(20, device="new"))
+    assert (places >= 0).all()
+    assert db.outer.scalar(READ) - before < 200
 
 
 def test_a_group_holds_so_many_slots_and_then_another_begins(cast: Cast) -> None:
