@@ -1,7 +1,7 @@
 """New series are looked up by index, once.
 
-Why: the catalogue was asked four times for each request with new series, by joins. While the server knows nothing of the
-table's size yet (the first minute of a new installation, or of a large tenant) it read the whole tenant for each of
+Why: the catalogue was asked four times for each request with new series, by joins. While the server knows nothing of
+the table's size yet (the first minute of a new installation, or of a large tenant) it read the whole tenant for each of
 them: 7 ms of CPU for each new series at 160 in a request.
 """
 
