@@ -6,7 +6,7 @@ A bucket is open on the left: it holds the samples of (bucket, bucket + length],
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -74,6 +74,11 @@ class Packed:
 def moment(ms: int) -> datetime:
     """Exact, and within what a datetime can say."""
     return _EPOCH + timedelta(milliseconds=min(max(ms, _FIRST_MS), _LAST_MS))
+
+
+def int_array(numbers: Iterable[int]) -> str:
+    """Numbers as a parameter that is cast to an array: the driver takes ten times as long over a list of thousands."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def bucket_of(ts_ms: int, length_ms: int = BLOCK_MS) -> int:
