@@ -153,3 +153,21 @@ def test_a_few_bytes_that_claim_billions_of_cells_are_refused() -> None:
         claimed = struct.pack("<IIHI", 1, rows, width, 0) + bytes(40)
         with pytest.raises(DecodeError, match="not possible"):
             codec.decode_parts(zstandard.compress(claimed))
+
+
+def test_what_is_read_some_columns_at_a_time_is_whole() -> None:
+    rng = np.random.default_rng(4)
+    matrix = np.concatenate([rng.normal(size=(3_601, 40)), np.cumsum(rng.integers(0, 99, (3_601, 80)), axis=0)], axis=1)
+    assert matrix.size > 4 * codec._CELLS_AT_ONCE
+    blob = codec.encode(T0 + 1000 * np.arange(3_601), matrix)
+    assert same(codec.decode(blob)[1], matrix)
+    (part,) = codec.decode_parts(blob, np.arange(3, 120, 2))
+    assert same(np.ascontiguousarray(part.values), np.ascontiguousarray(matrix[:, 3::2]))
+
+
+def test_a_broken_block_does_not_spoil_the_next() -> None:
+    blob = codec.encode(T0 + 1000 * np.arange(50), np.ones((50, 3)))
+    for end in (len(blob) // 2, len(blob) - 1):
+        with pytest.raises(DecodeError):
+            codec.decode(blob[:end])
+        assert same(codec.decode(blob)[1], np.ones((50, 3)))
