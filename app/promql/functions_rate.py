@@ -116,14 +116,16 @@ def extrapolated(ends: Ends, grown: Float64s, *, is_counter: bool, is_rate: bool
         to_start_s = np.where(to_start_s >= threshold_s, between_s / 2, to_start_s)
         to_end_s = (edges.end_ms[:, None] - ends.last_ms) / 1000
         to_end_s = np.where(to_end_s >= threshold_s, between_s / 2, to_end_s)
+        unit_s = edges.range_ms / 1000 if is_rate else 1.0
+        result = grown * ((sampled_s + to_start_s + to_end_s) / sampled_s / unit_s)
         if is_counter:
             to_zero_s = sampled_s * (ends.first / grown)
             nearer = (to_zero_s < to_start_s) & (grown > 0) & (ends.first >= 0)
-            to_start_s = np.where(nearer, to_zero_s, to_start_s)
-        factor = (sampled_s + to_start_s + to_end_s) / sampled_s
-        if is_rate:
-            factor = factor / (edges.range_ms / 1000)
-        return grown * factor
+            # Few: where all series have the same times, the factor above is one number a step.
+            if nearer.any():
+                sampled_s, to_end_s = (np.broadcast_to(each, nearer.shape)[nearer] for each in (sampled_s, to_end_s))
+                result[nearer] = grown[nearer] * ((sampled_s + to_zero_s[nearer] + to_end_s) / sampled_s / unit_s)
+        return result
 
 
 def _extrapolated(windows: Windows, *, is_counter: bool, is_rate: bool) -> Float64s:

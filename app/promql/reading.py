@@ -16,8 +16,9 @@ from app.promql.select import SeriesBlock, SeriesSource
 from app.promql.vectors import Bools, Vectors, drop_empty, no_vectors
 from app.promql.windows import Edges, Windows
 
-# Series in a block: fewer than NARROW are worth putting together, up to about WIDE.
-NARROW, WIDE = 32, 16_384
+# Series in a block: fewer than NARROW are worth putting together, up to about WIDE, or to so many CELLS: beyond 32 MB,
+# which is not much more, each intermediate result is memory that the system hands out page by page.
+NARROW, WIDE, CELLS = 32, 16_384, 1 << 19
 
 
 class Reading:
@@ -144,8 +145,9 @@ def side_by_side(blocks: list[SeriesBlock]) -> list[SeriesBlock]:
         else:
             result.append(block)
     for found in alike.values():
-        for begin in range(0, len(found), WIDE // NARROW):
-            some = found[begin : begin + WIDE // NARROW]
+        at_once = max(1, min(WIDE, CELLS // len(found[0].ts_ms)) // NARROW)
+        for begin in range(0, len(found), at_once):
+            some = found[begin : begin + at_once]
             labels = LabelSets.joined([LabelSets.of(block.labels) for block in some])
             values = some[0].values if len(some) == 1 else np.concatenate([block.values for block in some], axis=1)
             result.append(SeriesBlock(labels, some[0].ts_ms, values))

@@ -18,6 +18,8 @@ Rows = NDArray[np.intp]
 # A sum that is this much smaller than what went into it has lost digits that somebody may see.
 CANCELLATION = 1e-7
 EXACT_INTEGERS = 2.0**53
+# From so many columns on, segments of up to so many rows are added row by row.
+_WIDE, _SHORT = 256, 8
 
 
 def add_segments(values: Float64s, bounds: Rows) -> Float64s:
@@ -44,18 +46,52 @@ def reduce_segments(ufunc: np.ufunc, values: Float64s, bounds: Rows) -> Float64s
 
 def is_exact_in_any_order(values: Float64s) -> bool:
     """Whether the finite ones are whole numbers so small that all their sums are exact (below 2^53)."""
-    finite = values[np.isfinite(values)]
-    return bool(np.abs(finite).sum() < EXACT_INTEGERS and (np.rint(finite) == finite).all())
+    with np.errstate(all="ignore"):
+        total = np.abs(values).sum()
+        # Mostly all are finite, and are then not copied to be looked at.
+        if not np.isfinite(total):
+            values = values[np.isfinite(values)]
+            total = np.abs(values).sum()
+    return bool(total < EXACT_INTEGERS and (np.rint(values) == values).all())
 
 
 def _reduce(ufunc: np.ufunc, values: Float64s, bounds: Rows) -> Float64s:
     if not len(values):
         return np.zeros((len(bounds), values.shape[1]))
-    # reduceat takes no index past the end: one more row, which no segment contains, makes room for it.
-    padded = np.concatenate([values, np.zeros((1, values.shape[1]))])
+    if ufunc is np.add and values.shape[1] >= _WIDE and (bounds[:, 1] - bounds[:, 0]).max(initial=0) <= _SHORT:
+        return _add_short(values, bounds)
+    indices = bounds.ravel()
+    is_end = indices == len(values)
+    # reduceat takes no index past the end, but needs none for its last segment.
+    if is_end.sum() == 1 and is_end[-1]:
+        indices = indices[:-1]
+    elif is_end.any():
+        # One more row, which no segment contains, makes room for it.
+        values = np.concatenate([values, np.zeros((1, values.shape[1]))])
     with np.errstate(all="ignore"):
-        reduced: Float64s = ufunc.reduceat(padded, bounds.ravel(), axis=0)[::2]
+        reduced: Float64s = ufunc.reduceat(values, indices, axis=0)[::2]
     return reduced
+
+
+def _add_short(values: Float64s, bounds: Rows) -> Float64s:
+    """Sums of short segments row by row, in the order in which reduceat adds: the first to the sum of the rest.
+
+    reduceat goes down each column by itself; for 20,000 columns that takes ten times as long.
+    """
+    sums = np.zeros((len(bounds), values.shape[1]))
+    rest = np.empty(values.shape[1])
+    with np.errstate(all="ignore"):
+        for number, (begin, end) in enumerate(bounds.tolist()):
+            if end - begin > 2:
+                np.add(values[begin + 1], values[begin + 2], out=rest)
+                for row in range(begin + 3, end):
+                    rest += values[row]
+                np.add(values[begin], rest, out=sums[number])
+            elif end - begin == 2:
+                np.add(values[begin], values[begin + 1], out=sums[number])
+            elif begin < len(values):
+                sums[number] = values[begin]
+    return sums
 
 
 def _may_cancel(values: Float64s) -> bool:
