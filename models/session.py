@@ -170,13 +170,18 @@ def _set_local(connection: Connection, tenant: TenantId, *, timeout_ms: int | No
     connection.exec_driver_sql("; ".join(commands))
 
 
+# For what is read here the server takes longer to start more processes, and to collect their rows, than one needs
+# alone; and one query does not take all cores.
+_OPTIONS = "-c timezone=UTC -c max_parallel_workers_per_gather=0"
+
+
 def _engine(url: URL, pool_size: int, options: str = "") -> Engine:
     return create_engine(
         url,
         pool_size=pool_size,
         max_overflow=max(4, pool_size),
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 5, "options": f"-c timezone=UTC {options}".strip()},
+        connect_args={"connect_timeout": 5, "options": f"{_OPTIONS} {options}".strip()},
     )
 
 

@@ -27,11 +27,9 @@ from models.session import generation
 MOST_KEPT: Final = 500
 MOST_SERIES_KEPT: Final = 100_000
 
-# Uses series_newest_idx and series_purges_newest_idx. What comes next in the transaction are samples, for which it
-# takes longer to start more processes and to collect their rows than one alone needs.
+# Uses series_newest_idx and series_purges_newest_idx.
 _NEWEST = text(
-    "select set_config('max_parallel_workers_per_gather', '0', true),"
-    " (select max(id) from series where tenant_id = :tenant) as series,"
+    "select (select max(id) from series where tenant_id = :tenant) as series,"
     " (select max(id) from series_purges where tenant_id = :tenant) as purge"
 )
 
@@ -77,8 +75,7 @@ _lock = Lock()
 
 def select_series(connection: Connection, tenant: TenantId, matchers: Sequence[Matcher]) -> list[Group]:
     """The series of a tenant that satisfy all matchers, by group."""
-    _, *found = connection.execute(_NEWEST, {"tenant": tenant}).one()
-    newest, purge = (each or 0 for each in found)
+    newest, purge = (found or 0 for found in connection.execute(_NEWEST, {"tenant": tenant}).one())
     name = (generation(), tenant, tuple(matchers))
     with _lock:
         kept = _kept.get(name, Selection())

@@ -8,7 +8,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from models.access import MembershipRow
 from models.inventory import SiteRow
-from models.session import role_url, tenant_session
+from models.session import role_url, tenant_connection, tenant_session
 from models.tenants import TenantRow
 from tests.factories.cast import Cast, create_cast
 from tests.factories.servers import SECRET_KEY
@@ -31,3 +31,9 @@ def test_without_a_tenant_nothing_is_answered(own_db: str) -> None:
     with pytest.raises(ProgrammingError, match=r"app\.tenant"), engine.connect() as connection:
         connection.execute(text("select * from memberships")).all()
     engine.dispose()
+
+
+def test_a_query_takes_one_process_of_the_server(own_db: str) -> None:
+    tenant = create_cast().acme
+    with tenant_connection(tenant) as connection:
+        assert connection.scalar(text("show max_parallel_workers_per_gather")) == "0"

@@ -1,8 +1,8 @@
-"""How the rows of groups are asked for: planned for what is asked, by one process of the server."""
+"""How the rows of groups are asked for: planned for what is asked."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from app.domain.labels import Matcher, MatchOp
 from app.tsdb import raw
@@ -18,10 +18,6 @@ UP = [Matcher("__name__", MatchOp.EQUAL, "up")]
 _PREPARED = text("select count(*) from pg_prepared_statements where statement like '%string_agg%'")
 
 
-def setting(connection: Connection, name: str) -> str | None:
-    return connection.scalar(text("select current_setting(:name)"), {"name": name})
-
-
 def test_rows_are_planned_for_the_groups_that_are_asked_for(cast: Cast) -> None:
     store(cast.acme, {"__name__": "up", "device": "core-1"}, [(T0, 1.0)])
     with tenant_connection(cast.acme, read_only=True) as connection:
@@ -29,12 +25,6 @@ def test_rows_are_planned_for_the_groups_that_are_asked_for(cast: Cast) -> None:
         for _ in range(12):  # the driver prepares what it has seen five times, the server plans it for any five later
             assert raw.fetch(connection, cast.acme, groups, start_ms=T0, end_ms=T0)
         assert connection.scalar(_PREPARED) == 0
-
-
-def test_samples_are_read_by_one_process(cast: Cast) -> None:
-    with tenant_connection(cast.acme, read_only=True) as connection:
-        select_series(connection, cast.acme, UP)
-        assert setting(connection, "max_parallel_workers_per_gather") == "0"
 
 
 def test_an_array_as_a_parameter(cast: Cast) -> None:
