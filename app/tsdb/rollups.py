@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +21,7 @@ from app.promql.rollups import STATS, RollupBlock, combine, roll_up
 from app.tsdb import blocks, codec
 from app.tsdb.blocks import BLOCK_MS, Packed, moment
 from app.tsdb.codec import Part
+from app.tsdb.unpacked import MOST_GROUPS, Row, Unpacked, Wanted
 
 DAY_MS: Final = 86_400_000
 # tier in seconds -> what one row of it holds, in ms.
@@ -31,10 +33,15 @@ _SLOTS: Final = 256
 _INDEX: Final = {name: index for index, name in enumerate(STATS)}
 # column -> the one that it repeats if it is not there; a column of nothing lost is left out too.
 _REPEATS: Final = (("last", "first"), ("min", "first"), ("max", "last"), ("sum", "first"))
+# What the process has unpacked already is not sent again.
 _READ: Final = """
-select r.group_id, (extract(epoch from r.bucket) * 1000)::bigint, r.version, r.checksum, r.blob
+select r.group_id, (extract(epoch from r.bucket) * 1000)::bigint, r.version, r.checksum,
+    case when k.version = r.version and k.checksum = r.checksum then null else r.blob end
 from unnest(%(groups)s::int[]) as g(group_id)
 join sample_rollups r on r.group_id = g.group_id
+left join unnest(%(known_groups)s::int[], %(known_buckets)s::timestamptz[], %(known_versions)s::int[],
+    %(known_checksums)s::bigint[]) as k(group_id, bucket, version, checksum)
+    on k.group_id = r.group_id and k.bucket = r.bucket
 where r.tenant_id = %(tenant)s and r.tier = %(tier)s and r.bucket >= %(first)s and r.bucket < %(end)s
 """
 
@@ -50,6 +57,9 @@ class Cells:
     def any(self) -> bool:
         """Whether there is any sample: a bucket may hold nothing but stale markers."""
         return not is_absent(self.stats[0]).all()
+
+
+_unpacked: Final[Unpacked[Cells]] = Unpacked()
 
 
 def of_samples(parts: Iterable[Part], tier: int) -> Cells:
@@ -182,27 +192,72 @@ def read(
 
     `stats` beside the count are read; a row that is broken is reported and left out.
     """
-    parameters = {
-        "tenant": tenant,
-        "tier": tier,
-        "groups": list(groups),
-        "first": moment(blocks.bucket_of(start_ms + 1, ROW_MS[tier])),
-        "end": moment(end_ms),
-    }
-    driver: Any = connection.connection.driver_connection
-    with driver.cursor(binary=True) as cursor:
-        cursor.execute(_READ, parameters)
-        rows = cursor.fetchall()
+    first_ms = blocks.bucket_of(start_ms + 1, ROW_MS[tier])
     wanted = _with_repeated(stats)
+    asked = {
+        group_id: Wanted(group_id, tier, slots.tobytes(), wanted.tobytes())
+        for group_id, slots in groups.items()
+        if slots is not None and len(groups) <= MOST_GROUPS
+    }
+    known = _unpacked.of(tenant, list(asked.values()))
+    rows = _rows(connection, tenant, list(groups), known, tier=tier, first_ms=first_ms, end_ms=end_ms)
     found: dict[int, list[Cells]] = {}
-    for group_id, bucket_ms, version, checksum, blob in sorted(rows, key=lambda row: row[1]):
+    fresh: dict[int, list[tuple[int, Row[Cells]]]] = {}
+    for group_id, bucket_ms, version, checksum, blob in sorted(rows, key=itemgetter(1)):
+        if blob is None:
+            found.setdefault(group_id, []).append(known[group_id][bucket_ms].content)
+            continue
         slots = groups[group_id]
         columns = None if slots is None else (wanted[:, None] * _SLOTS + np.unique(slots)[None, :]).ravel()
         name = blocks.name_of(group_id, bucket_ms, version=version, tier=tier)
         parts = blocks.open_or_report(blob, checksum=checksum, slots=columns, name=name, tenant=tenant)
         if parts:
-            found.setdefault(group_id, []).append(unpack(parts, tier, slots))
+            cells = unpack(parts, tier, slots)
+            found.setdefault(group_id, []).append(cells)
+            if group_id in asked:
+                fresh.setdefault(group_id, []).append((bucket_ms, _to_keep(version, checksum, cells)))
+    for group_id, its in fresh.items():
+        _unpacked.keep(tenant, asked[group_id], its)
     return found
+
+
+def _rows(
+    connection: Connection,
+    tenant: TenantId,
+    groups: Sequence[int],
+    known: Mapping[int, Mapping[int, Row[Cells]]],
+    *,
+    tier: int,
+    first_ms: int,
+    end_ms: int,
+) -> list[Any]:
+    """Group, bucket in ms, version, checksum and blob of each row in [first, end): None for one that is known."""
+    again = [
+        (group_id, ms, row) for group_id, its in known.items() for ms, row in its.items() if first_ms <= ms < end_ms
+    ]
+    parameters = {
+        "tenant": tenant,
+        "tier": tier,
+        "groups": groups,
+        "first": moment(first_ms),
+        "end": moment(end_ms),
+        "known_groups": [group_id for group_id, _, _ in again],
+        "known_buckets": [moment(ms) for _, ms, _ in again],
+        "known_versions": [row.version for _, _, row in again],
+        "known_checksums": [row.checksum for _, _, row in again],
+    }
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor(binary=True) as cursor:
+        cursor.execute(_READ, parameters)
+        rows: list[Any] = cursor.fetchall()
+        return rows
+
+
+def _to_keep(version: int, checksum: int, cells: Cells) -> Row[Cells]:
+    arrays = (cells.slots, cells.end_ms, cells.stats)
+    for array in arrays:
+        array.flags.writeable = False
+    return Row(version, checksum, cells, 500 + sum(array.nbytes for array in arrays))
 
 
 def _in_frame(frame: Cells, cells: Cells) -> dict[str, Float64s]:

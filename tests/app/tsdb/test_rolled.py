@@ -97,6 +97,22 @@ def test_what_is_compacted_late_is_rolled_up_again(acme: TenantId) -> None:
     assert_same(rolled_up, sampled)
 
 
+def test_what_was_read_is_not_sent_again_until_it_changes(acme: TenantId) -> None:
+    store_days(acme)
+    compact_all(acme)
+    span = {"start_ms": T0 + DAY_MS, "end_ms": T0 + 3 * DAY_MS, "step_ms": DAY_MS}
+    first = query_range(Reader(acme), "max_over_time(temp[1d])", **span)
+    store(acme, {"__name__": "temp", "device": "sw-1"}, [(T0 + DAY_MS + 30_000, 999.0)])
+    compact_all(acme)
+    changed = query_range(Reader(acme), "max_over_time(temp[1d])", **span)
+    assert (first.values[0, 1], changed.values[0, 1]) == (first.values.max(), 999.0)
+    # Whoever would be sent a row now could not read it.
+    with tenant_connection(acme) as connection:
+        connection.execute(text("update sample_rollups set blob = '' where tier = 86400"))
+    assert_same(query_range(Reader(acme), "max_over_time(temp[1d])", **span), changed)
+    assert not len(query_range(Reader(acme), "max_over_time(octets[1d])", **span).labels)
+
+
 def test_other_windows_are_read_from_samples(acme: TenantId) -> None:
     store_days(acme)
     compact_all(acme)
