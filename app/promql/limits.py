@@ -41,7 +41,7 @@ class Budget:
         self.peak = 0
 
     def load(self, *, series: int, samples: int, tier_ms: int = 0) -> None:
-        """Account for one block read from the source, of samples or of a coarser resolution."""
+        """Account for what was read from the source, samples or a coarser resolution."""
         self.tier_ms = max(self.tier_ms, tier_ms)
         self.series += series
         self.samples += samples

@@ -35,8 +35,11 @@ class Reading:
         if key not in self._read:
             found = self._source.select(matchers, start_ms=start_ms, end_ms=end_ms)
             blocks = [block for block in found if len(block.ts_ms) and block.labels]
-            for block in blocks:
-                self._budget.load(series=len(block.labels), samples=block.values.size, tier_ms=block.tier_ms)
+            self._budget.load(
+                series=sum(len(block.labels) for block in blocks),
+                samples=sum(block.values.size for block in blocks),
+                tier_ms=max((block.tier_ms for block in blocks), default=0),
+            )
             self._read[key] = side_by_side(one_place_each(blocks))
         return self._read[key]
 
