@@ -15,7 +15,8 @@ from app.errors import InvalidInput
 from app.promql.engine import query_range
 from app.promql.result import Matrix
 from app.tsdb import archive, retention
-from app.tsdb.archive import Archive, ArchiveSource, ArchiveTotal
+from app.tsdb.archive import Archive, ArchiveTotal
+from app.tsdb.archived import ArchiveSource
 
 EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FAR: Final = datetime(9999, 1, 1, tzinfo=UTC)

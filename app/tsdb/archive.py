@@ -7,7 +7,7 @@ counts from the moment that it is listed in `archives`; one that is not listed i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -16,16 +16,15 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, text
 
-from app.domain.labels import Labels, Matcher, encode_labels
-from app.domain.samples import Int64s, absent_array
+from app.domain.labels import encode_labels
+from app.domain.samples import Int64s
 from app.domain.tenancy import TenantId
 from app.errors import NotFound, WatchfloorError
 from app.objects import objects
-from app.promql.select import SeriesBlock
 from app.tsdb import blocks, codec, compact, parquet, raw
 from app.tsdb.catalog import SLOTS_BITS, present_places
 from app.tsdb.codec import Part
-from app.tsdb.parquet import NO_SAMPLES, Samples
+from app.tsdb.parquet import Samples
 from app.tsdb.raw import Raw
 from app.tsdb.selection import Group, select_series
 from models.session import tenant_connection
@@ -164,12 +163,12 @@ def find(tenant: TenantId, bucket: datetime) -> Archive | None:
     return Archive(**row) if row else None
 
 
-def read(archive: Archive) -> Samples:
-    """The samples of an archive; raises WatchfloorError when the object is not the one that was listed."""
+def read(archive: Archive) -> bytes:
+    """The file of an archive; raises WatchfloorError when the object is not the one that was listed."""
     content = objects().get(archive.path)
     if hashlib.sha256(content).hexdigest() != archive.checksum:
         raise WatchfloorError(f"the archive {archive.path} is damaged: its checksum is another one")
-    return parquet.decode(content)
+    return content
 
 
 def put_back(
@@ -183,27 +182,50 @@ def put_back(
 
     One transaction: all of it is back or nothing, and what is there already wins. May run twice. The caller has the
     tenant's turn. If `is_late` there are hot rows that came afterwards and are not looked at. `at_step` is told the
-    name of every step, for tests.
+    name of every step, for tests. A row group is in memory at once.
     """
-    archived = read(archive)
-    count = len(parquet.missing_from(stored(tenant, archive.bucket), archived))
-    if not (count or is_late):
-        return 0
-    places, reasons = present_places(tenant, [encode_labels(labels) for labels in archived.labels])
-    if reasons:
-        raise WatchfloorError(f"{len(reasons)} series cannot come back: {next(iter(reasons.values()))}")
+    content = read(archive)
+    found = [_places_of(tenant, some) for some in parquet.pieces_of(content)]
     at_step("places known")
-    parts = _parts(archived, places)
-    bucket_ms = int(archive.bucket.timestamp() * 1000)
+    count = 0
     with tenant_connection(tenant) as connection:
         blocks.lock(connection, tenant)
-        known = blocks.read(connection, tenant, list(parts), bucket_ms)
-        whole = {
-            group_id: raw.merged(Raw(None, [*its, *(known.get(group_id) or [])])) for group_id, its in parts.items()
-        }
-        compact.write_bucket(connection, tenant, bucket_ms, whole, at_step=at_step)
+        for some, places in zip(parquet.pieces_of(content), found, strict=True):
+            parts = _parts(some, places)
+            there = _of_groups(connection, tenant, archive.bucket, _groups_among(connection, tenant, parts))
+            missing = len(parquet.missing_from(there, some))
+            count += missing
+            if missing or is_late:
+                _write_back(connection, tenant, archive.bucket, parts, at_step)
     at_step("committed")
     return count
+
+
+def _places_of(tenant: TenantId, samples: Samples) -> Int64s:
+    places, reasons = present_places(tenant, [encode_labels(labels) for labels in samples.labels])
+    if reasons:
+        raise WatchfloorError(f"{len(reasons)} series cannot come back: {next(iter(reasons.values()))}")
+    return places
+
+
+def _groups_among(connection: Connection, tenant: TenantId, ids: Container[int]) -> list[Group]:
+    return [group for group in select_series(connection, tenant, []) if group.group_id in ids]
+
+
+def _write_back(
+    connection: Connection,
+    tenant: TenantId,
+    bucket: datetime,
+    parts: dict[int, list[Part]],
+    at_step: Callable[[str], None],
+) -> None:
+    bucket_ms = int(bucket.timestamp() * 1000)
+    known = blocks.read(connection, tenant, list(parts), bucket_ms)
+    for group_id, its in known.items():
+        if its is None:
+            raise _broken(group_id, bucket)
+    whole = {group_id: raw.merged(Raw(None, [*its, *(known.get(group_id) or [])])) for group_id, its in parts.items()}
+    compact.write_bucket(connection, tenant, bucket_ms, whole, at_step=at_step)
 
 
 def _parts(samples: Samples, places: Int64s) -> dict[int, list[Part]]:
@@ -241,49 +263,6 @@ def mark_gone(connection: Connection, tenant: TenantId, bucket: datetime) -> Non
     connection.execute(_GONE, {"tenant": tenant, "bucket": bucket})
 
 
-class ArchiveSource:
-    """The archived samples of one tenant; a SeriesSource for the PromQL engine."""
-
-    def __init__(self, tenant: TenantId) -> None:
-        self.tenant = tenant
-
-    def select(self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int) -> list[SeriesBlock]:
-        """The series that satisfy all matchers, with their archived samples at start_ms <= ts <= end_ms."""
-        start, end = (datetime.fromtimestamp(ms // 1000, UTC) for ms in (start_ms, end_ms))
-        found = []
-        # A bucket is open on the left, so one more may hold the first moment.
-        for archive in reversed(archives(self.tenant, start=start - LENGTH, end=end + timedelta(seconds=1))):
-            found += _blocks(read(archive), matchers, start_ms, end_ms)
-        return found
-
-
-def _blocks(samples: Samples, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[SeriesBlock]:
-    """The matching series, those with the same times side by side."""
-    chosen = [index for index, labels in enumerate(samples.labels) if _satisfies(labels, matchers)]
-    in_range = (samples.ts_ms >= start_ms) & (samples.ts_ms <= end_ms)
-    firsts = np.searchsorted(samples.series, chosen, side="left").tolist()
-    ends = np.searchsorted(samples.series, chosen, side="right").tolist()
-    columns: dict[bytes, list[tuple[Labels, Any, Any]]] = {}
-    for index, first, end in zip(chosen, firsts, ends, strict=True):
-        kept = in_range[first:end]
-        if kept.any():
-            ts_ms = samples.ts_ms[first:end][kept]
-            column = (samples.labels[index], ts_ms, samples.values[first:end][kept])
-            columns.setdefault(ts_ms.tobytes(), []).append(column)
-    found = []
-    for group in columns.values():
-        values = absent_array((len(group[0][1]), len(group)))
-        for place, (_labels, _ts_ms, column_values) in enumerate(group):
-            values[:, place] = column_values
-        found.append(SeriesBlock(tuple(labels for labels, _, _ in group), group[0][1], values))
-    return found
-
-
-def _satisfies(labels: Labels, matchers: Sequence[Matcher]) -> bool:
-    values = dict(labels)
-    return all(matcher.matches(values.get(matcher.name, "")) for matcher in matchers)
-
-
 def _folder(tenant: TenantId, bucket: datetime) -> str:
     return f"tenant={tenant}/day={bucket:%Y-%m-%d}/hour={bucket:%H}"
 
@@ -297,9 +276,9 @@ def _mark(tenant: TenantId, bucket: datetime) -> str:
         return str(connection.scalar(_MARK, _span(tenant, bucket)))
 
 
-def stored(tenant: TenantId, bucket: datetime) -> Samples:
-    """The raw samples of a bucket: from the primary, never from rollups, and a broken block is a WatchfloorError."""
-    return reduce(parquet.merged, _stored(tenant, bucket), NO_SAMPLES)
+def count_stored(tenant: TenantId, bucket: datetime) -> int:
+    """How many raw samples of a bucket are in the database; a broken block is a WatchfloorError."""
+    return sum(len(some) for some in _stored(tenant, bucket))
 
 
 def _made(tenant: TenantId, bucket: datetime, listed: Archive | None) -> parquet.Writer | None:
@@ -309,8 +288,8 @@ def _made(tenant: TenantId, bucket: datetime, listed: Archive | None) -> parquet
         for some in _stored(tenant, bucket):
             writer.write(some)
         return writer if writer.samples else None
-    before = read(listed)
-    wanted = parquet.merged(before, stored(tenant, bucket))
+    before = parquet.decode(read(listed))
+    wanted = reduce(parquet.merged, _stored(tenant, bucket), before)
     if wanted.digest() == before.digest():
         return None
     writer.write(wanted)
@@ -318,26 +297,39 @@ def _made(tenant: TenantId, bucket: datetime, listed: Archive | None) -> parquet
 
 
 def _stored(tenant: TenantId, bucket: datetime) -> Iterator[Samples]:
-    """What stored() answers, the samples of about SERIES_AT_ONCE series at a time."""
-    start_ms = int(bucket.timestamp() * 1000) + 1
-    end_ms = start_ms + LENGTH_MS - 1
+    """The raw samples of a bucket, of about SERIES_AT_ONCE series at a time.
+
+    From the primary, never from rollups, and a broken block is a WatchfloorError.
+    """
     with tenant_connection(tenant) as connection:
         blobs = connection.execute(_BLOBS, {"tenant": tenant, "bucket": bucket}, execution_options={"yield_per": 100})
         for group_id, checksum, blob in blobs:
             if codec.checksum(blob) != checksum:
-                raise WatchfloorError(f"the block of group {group_id} at {bucket:%Y-%m-%d %H:%M} is broken")
+                raise _broken(group_id, bucket)
         groups = select_series(connection, tenant, [])
     for some in _some(groups):
         with tenant_connection(tenant) as connection:
-            found = raw.fetch(connection, tenant, some, start_ms=start_ms, end_ms=end_ms)
-        yield parquet.samples_of(
-            [
-                block
-                for group in some
-                if group.group_id in found
-                for block in raw.blocks_of(group, found[group.group_id], start_ms=start_ms, end_ms=end_ms)
-            ]
-        )
+            samples = _of_groups(connection, tenant, bucket, some)
+        yield samples
+
+
+def _of_groups(connection: Connection, tenant: TenantId, bucket: datetime, groups: Sequence[Group]) -> Samples:
+    """The raw samples of a bucket: hot rows and blocks, without those that are broken."""
+    start_ms = int(bucket.timestamp() * 1000) + 1
+    end_ms = start_ms + LENGTH_MS - 1
+    found = raw.fetch(connection, tenant, groups, start_ms=start_ms, end_ms=end_ms)
+    return parquet.samples_of(
+        [
+            block
+            for group in groups
+            if group.group_id in found
+            for block in raw.blocks_of(group, found[group.group_id], start_ms=start_ms, end_ms=end_ms)
+        ]
+    )
+
+
+def _broken(group_id: int, bucket: datetime) -> WatchfloorError:
+    return WatchfloorError(f"the block of group {group_id} at {bucket:%Y-%m-%d %H:%M} is broken")
 
 
 def _some(groups: Sequence[Group]) -> Iterator[list[Group]]:

@@ -61,7 +61,7 @@ def _settle(tenant: TenantId, bucket: datetime, groups: Sequence[int]) -> int:
         archive.put_back(tenant, listed, is_late=True)
         compact.compact_bucket(tenant, int(bucket.timestamp() * 1000), groups)
         return 0
-    samples = len(archive.stored(tenant, bucket))
+    samples = archive.count_stored(tenant, bucket)
     record_refused(tenant, SENDER, word=Refusal.TOO_OLD, sentence=GONE, samples=samples, requests=0)
     with tenant_connection(tenant) as connection:
         connection.execute(_DELETE, {"tenant": tenant, "bucket": bucket, "end": bucket + archive.LENGTH})

@@ -7,7 +7,7 @@ DuckDB, for one, can ask them: `select … from 'tenant=1/**/*.parquet' where la
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -82,12 +82,15 @@ def merged(first: Samples, second: Samples) -> Samples:
 
 
 def missing_from(present: Samples, wanted: Samples) -> Samples:
-    """What of `wanted` has no sample of its series and time in `present`."""
-    place = {labels: index for index, labels in enumerate(present.labels)}
-    mine = np.array([place.get(labels, -1) for labels in wanted.labels], dtype=np.int64)
-    there = set(zip(present.series.tolist(), present.ts_ms.tolist(), strict=True))
-    pairs = zip(mine[wanted.series].tolist() if len(wanted) else [], wanted.ts_ms.tolist(), strict=True)
-    kept = np.array([pair not in there for pair in pairs], dtype=bool)
+    """What of `wanted` has no sample of its series and time in `present`. All are of some hours, or of some series."""
+    place = {labels: index for index, labels in enumerate(wanted.labels)}
+    renamed = np.array([place.get(labels, -1) for labels in present.labels], dtype=np.int64)
+    series = renamed[present.series] if len(present) else np.zeros(0, dtype=np.int64)
+    times = np.concatenate([wanted.ts_ms, present.ts_ms])
+    # One number for a series and time.
+    first_ms, span = (int(times.min()), int(np.ptp(times)) + 1) if len(times) else (0, 1)
+    there = (series * span + present.ts_ms - first_ms)[series >= 0]
+    kept = ~np.isin(wanted.series.astype(np.int64) * span + wanted.ts_ms - first_ms, there)
     return Samples(wanted.labels, wanted.series[kept], wanted.ts_ms[kept], wanted.values[kept])
 
 
@@ -131,13 +134,19 @@ class Writer:
 def digest_of(content: bytes) -> str:
     """Writer.digest() of a file, read a row group at a time; raises DecodeError."""
     state = hashlib.sha256()
+    for some in pieces_of(content):
+        state.update(some.digest().encode())
+    return state.hexdigest()
+
+
+def pieces_of(content: bytes) -> Iterator[Samples]:
+    """The samples of a file that a Writer made, a row group at a time; raises DecodeError."""
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
         for number in range(file.num_row_groups):
-            state.update(_samples(file.read_row_group(number, columns=_READ)).digest().encode())
+            yield _samples(file.read_row_group(number, columns=_READ))
     except _BROKEN as error:
         raise DecodeError("parquet", "", f"unreadable: {error}") from error
-    return state.hexdigest()
 
 
 def encode(samples: Samples) -> bytes:

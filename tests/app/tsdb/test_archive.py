@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,13 +14,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from app.domain.labels import Matcher, MatchOp
-from app.domain.samples import STALE
+from app.domain.labels import Labels, Matcher, MatchOp
+from app.domain.samples import ABSENT, STALE
 from app.domain.tenancy import TenantId
 from app.errors import Unavailable, WatchfloorError
 from app.objects import object_store, objects, use_objects
 from app.promql.select import SeriesBlock
 from app.tsdb import archive, parquet
+from app.tsdb.archived import ArchiveSource
 from models.session import close_database, open_database, platform_session
 from models.tenants import TenantRow
 from tests.factories.objects import bucket_url, folder_store
@@ -72,7 +73,7 @@ def fill(owner: TenantId) -> int:
 
 
 def archived(owner: TenantId) -> parquet.Samples:
-    return parquet.samples_of(archive.ArchiveSource(owner).select(UP, start_ms=0, end_ms=2**42))
+    return parquet.samples_of(ArchiveSource(owner).select(UP, start_ms=0, end_ms=2**42))
 
 
 def paths(owner: TenantId) -> list[str]:
@@ -119,6 +120,14 @@ def test_a_piece_is_read_and_written_in_pieces_of_bounded_size(
     [listed] = archive.archives(owner, start=BUCKET, end=BUCKET + timedelta(hours=1))
     assert (listed.series, listed.samples) == (5, 35)
     assert listed.last_ts.timestamp() * 1000 == times[-1]
+    # Back again in pieces, too: what came meanwhile wins, and a series in two row groups is one.
+    store(owner, {"__name__": "up", "device": "r1"}, [(times[3], 9.0)])
+    assert archive.put_back(owner, listed) == 34
+    assert archive.put_back(owner, listed) == 0
+    found = {dict(labels)["device"]: number for number, labels in enumerate(raw_samples(owner).labels)}
+    back = raw_samples(owner)
+    assert back.values[back.series == found["r1"]].tolist() == [1.0, 1.0, 1.0, 9.0, 1.0, 1.0, 1.0]
+    assert back.ts_ms[back.series == found["r4"]].tolist() == times
 
 
 def test_late_samples_join_the_object_of_their_hours(worker_db: str, tmp_path: Path) -> None:
@@ -227,6 +236,29 @@ def test_a_damaged_archive_is_not_answered_from(worker_db: str, tmp_path: Path) 
     (tmp_path / path).write_bytes(b"PAR1 and no more")
     with pytest.raises(WatchfloorError, match="is damaged"):
         archived(owner)
+
+
+def test_what_is_missing_is_told_by_series_and_time() -> None:
+    dice = np.random.default_rng(3)
+    names = [(("__name__", f"m{n}"),) for n in range(6)]
+
+    def some(labels: Sequence[Labels]) -> parquet.Samples:
+        times = np.sort(dice.choice(50, 20, replace=False)) + 2**52
+        values = dice.random((20, len(labels)))
+        values[dice.random(values.shape) < 0.5] = ABSENT
+        return parquet.samples_of([SeriesBlock(tuple(labels), times, values)])
+
+    for _ in range(20):
+        present, wanted = some(names[:4]), some(names[2:])
+        there = {(present.labels[n], ts) for n, ts in zip(present.series, present.ts_ms, strict=True)}
+        found = parquet.missing_from(present, wanted)
+        assert list(zip(found.series, found.ts_ms, found.values, strict=True)) == [
+            (n, ts, value)
+            for n, ts, value in zip(wanted.series, wanted.ts_ms, wanted.values, strict=True)
+            if (wanted.labels[n], ts) not in there
+        ]
+    assert len(parquet.missing_from(parquet.NO_SAMPLES, wanted)) == len(wanted)
+    assert len(parquet.missing_from(wanted, parquet.NO_SAMPLES)) == 0
 
 
 def test_parquet_keeps_every_bit() -> None:
