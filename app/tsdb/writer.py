@@ -81,7 +81,7 @@ def write(rows: Rows, advances: Sequence[Advance]) -> None:
         _store(rows, advances)
     except (CheckViolation, InternalError_) as error:
         # Retention dropped the partition after this process had seen it. Citus has no code of its own for that.
-        if "no partition of relation" not in str(error):
+        if isinstance(error, InternalError_) and "no partition of relation" not in str(error):
             raise
         _covered.clear()
         _ensure_partitions(rows.ts_ms)
