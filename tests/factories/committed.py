@@ -20,6 +20,7 @@ _TABLES = text(
     "select c.relname from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')"
     " and not c.relispartition and c.relname <> 'alembic_version' order by 1"
 )
+_IS_USED = text("select exists (select from tenants)")
 _PARTITIONS = text("select watchfloor_drop_partitions('infinity')")
 
 
@@ -43,22 +44,29 @@ class Emptied:
     @contextmanager
     def used(self) -> Iterator[str]:
         """Answers the owner's URL; afterwards everything but the seeds goes, and numbers begin again."""
-        yield self.url
-        engine = owner_engine(self.url)
-        with engine.begin() as connection:
-            connection.execute(_PARTITIONS)
-            connection.execute(text(f"truncate {', '.join(self.tables)} restart identity cascade"))
-            for table, rows in self.seeds.items():
-                statement = f"insert into {table} overriding system value"
-                statement += f" select * from jsonb_populate_recordset(null::{table}, cast(:rows as jsonb))"
-                connection.execute(text(statement), {"rows": rows})
-        engine.dispose()
+        try:
+            yield self.url
+        finally:
+            engine = owner_engine(self.url)
+            with engine.begin() as connection:
+                self._empty(connection)
+            engine.dispose()
+
+    def _empty(self, connection: Connection) -> None:
+        connection.execute(_PARTITIONS)
+        connection.execute(text(f"truncate {', '.join(self.tables)} restart identity cascade"))
+        for table, rows in self.seeds.items():
+            statement = f"insert into {table} overriding system value"
+            statement += f" select * from jsonb_populate_recordset(null::{table}, cast(:rows as jsonb))"
+            connection.execute(text(statement), {"rows": rows})
 
 
 def emptied(url: str) -> Emptied:
-    """The database of this URL, which is migrated and has not been used."""
+    """The database of this URL, which is migrated and nobody uses; raises ValueError where there is a tenant."""
     engine = owner_engine(url)
     with engine.connect() as connection:
+        if connection.scalar(_IS_USED):
+            raise ValueError("there are tenants in this database, and tests would empty it")
         tables = list(connection.scalars(_TABLES))
         rows = {
             table: connection.scalar(text(f"select jsonb_agg(to_jsonb(t))::text from {table} t")) for table in tables
