@@ -16,6 +16,9 @@ from app.tsdb.layout import FEWEST_SHARDS, MOST_SHARDS
 from app.valkey import valkey
 
 LAYOUT: Final = "ingest:shards"
+# When the number changed, as the ms of the first entry id behind each change; the newest last.
+CHANGES: Final = "ingest:shards:changes"
+MOST_CHANGES_KEPT: Final = 1_000
 DEFAULT: Final = 2  # as in the table
 ALL: Final = tuple(STREAM.format(shard=shard) for shard in range(MOST_SHARDS))
 
@@ -37,7 +40,7 @@ return 0
 _LAY_OUT: Final = f"""
 if (redis.call('get', KEYS[1]) or '{DEFAULT}') == ARGV[1] then return 0 end
 local newest = 0
-for i = 2, #KEYS do
+for i = 3, #KEYS do
     if redis.call('exists', KEYS[i]) == 1 then
         local info = redis.call('xinfo', 'stream', KEYS[i])
         for j = 1, #info, 2 do
@@ -48,13 +51,15 @@ for i = 2, #KEYS do
     end
 end
 local first = string.format('%.0f-0', newest + 1)
-for i = 2, #KEYS do
+for i = 3, #KEYS do
     if redis.call('exists', KEYS[i]) == 1 then
         redis.call('xsetid', KEYS[i], first)
-    elseif i - 2 < tonumber(ARGV[1]) then
+    elseif i - 3 < tonumber(ARGV[1]) then
         redis.call('xadd', KEYS[i], 'maxlen', '=', '0', first, 'h', '')
     end
 end
+redis.call('rpush', KEYS[2], string.format('%.0f', newest + 1))
+redis.call('ltrim', KEYS[2], -{MOST_CHANGES_KEPT}, -1)
 redis.call('set', KEYS[1], ARGV[1])
 return 1
 """
@@ -114,7 +119,13 @@ def lay_out(shards: int) -> bool:
     """
     if not FEWEST_SHARDS <= shards <= MOST_SHARDS:
         raise ValueError(f"a stream has {FEWEST_SHARDS} to {MOST_SHARDS} shards")
-    return bool(valkey().register_script(_LAY_OUT)([LAYOUT, *ALL], [str(shards)]))
+    return bool(valkey().register_script(_LAY_OUT)([LAYOUT, CHANGES, *ALL], [str(shards)]))
+
+
+def changes() -> list[int]:
+    """When the number of shards changed, ascending: entries with an id below such a ms came before it."""
+    found = cast("list[bytes]", valkey().lrange(CHANGES, 0, -1))
+    return [int(ms) for ms in found]
 
 
 def waiting() -> dict[int, int]:

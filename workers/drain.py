@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import signal
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,8 +36,7 @@ from app.tsdb import writer
 from app.tsdb.entries import Columns
 from app.tsdb.layout import MOST_SHARDS
 from app.valkey import valkey
-from ingest import stream
-from ingest.shards import active
+from ingest import shards, stream
 from ingest.stream import Entry, EntryId
 
 log = logging.getLogger(__name__)
@@ -207,7 +207,7 @@ class Drain:
             for shard, position in _last_of([entry for entry, _ in opened] + list(buried)).items()
         ]
         try:
-            self._patiently(writer.write, _rows_of(opened), advances)
+            self._patiently(writer.write, _rows_of(opened, self._patiently(shards.changes)), advances)
         except POISON as error:
             if len(opened) > 1:
                 middle = len(opened) // 2
@@ -244,7 +244,7 @@ class Drain:
             return
         self.tended_s = now
         self._patiently(self._renew)
-        needed = set(self._patiently(active))
+        needed = set(self._patiently(shards.active))
         for shard in self.positions.keys() - needed:
             self._give_up(shard)  # no writer uses it any more, and nothing is left in it
         # Who holds many shards leaves an orphan to those with fewer, for a while.
@@ -313,18 +313,24 @@ def _last_of(entries: Sequence[Entry]) -> dict[int, EntryId]:
     return last
 
 
-def _rows_of(opened: Sequence[tuple[Entry, Columns]]) -> writer.Rows:
-    """The samples of all entries, one behind the other. Their part is the entry's id as one ascending number."""
+def _rows_of(opened: Sequence[tuple[Entry, Columns]], changes: Sequence[int]) -> writer.Rows:
+    """The samples of all entries, one behind the other. Their part is the entry's id as one ascending number.
+
+    `changes` are those of the number of shards up to now.
+    """
     sizes = [len(columns.values) for _, columns in opened]
-    shards = [entry.shard for entry, _ in opened]
-    parts = [ms * 65_536 + min(sequence, 65_535) for ms, sequence in (stream.parts_of(e.entry_id) for e, _ in opened)]
+    ids = [stream.parts_of(entry.entry_id) for entry, _ in opened]
+    parts = [ms * 65_536 + min(sequence, 65_535) for ms, sequence in ids]
+    ways = [
+        bisect_right(changes, ms) * MOST_SHARDS + entry.shard for (entry, _), (ms, _) in zip(opened, ids, strict=True)
+    ]
     return writer.Rows(
         tenants=np.repeat(np.array([columns.tenant for _, columns in opened], dtype=np.int32), sizes),
         places=_joined([columns.places for _, columns in opened], np.int64),
         ts_ms=_joined([columns.ts_ms for _, columns in opened], np.int64),
         values=_joined([columns.values for _, columns in opened], np.float64),
         parts=np.repeat(np.array(parts, dtype=np.int64), sizes),
-        shards=np.repeat(np.array(shards, dtype=np.uint8), sizes) if len(set(shards)) > 1 else None,
+        ways=np.repeat(np.array(ways, dtype=np.int64), sizes) if len(set(ways)) > 1 else None,
     )
 
 

@@ -53,9 +53,10 @@ class Rows:
     ts_ms: Int64s
     values: Float64s
     parts: Int64s  # of two samples of one series and time the one with the greater part wins
-    # The shard of each, when there are several. What came through different shards is not laid into one row: a series
-    # changes its shard when their number changes, and between the two others of its samples may be stored already.
-    shards: NDArray[np.uint8] | None = None
+    # The way by which each came, when there are several: its shard, and since which change of their number. What came
+    # by different ways is not laid into one row: a series changes its shard, and between the two others of its samples
+    # may lie in other rows.
+    ways: Int64s | None = None
 
 
 @dataclass(frozen=True)
@@ -125,9 +126,9 @@ def _encode_rows(rows: Rows) -> Iterator[bytes]:
     is_first[0] = True
     np.not_equal(groups[1:], groups[:-1], out=is_first[1:])
     is_first[1:] |= times[1:] != times[:-1]
-    if rows.shards is not None:
-        shards = rows.shards[order]
-        is_first[1:] |= shards[1:] != shards[:-1]
+    if rows.ways is not None:
+        ways = rows.ways[order]
+        is_first[1:] |= ways[1:] != ways[:-1]
     firsts = np.flatnonzero(is_first)
     counts = np.diff(firsts, append=len(order))
     widths = np.maximum.reduceat(slots, firsts) + 1

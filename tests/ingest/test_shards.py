@@ -132,6 +132,26 @@ def test_what_waited_in_a_left_over_shard_does_not_hide_behind_what_came_later(c
     assert block.values.tolist() == [[3.0, 2.0, 1.0]]
 
 
+def test_what_came_by_one_shard_twice_does_not_hide_what_came_by_another_between(cast: Cast) -> None:
+    places, _ = series_places(cast.acme, keys_of(3))
+    group = int(places[0] >> 8)
+    first, then = next((a, b) for a in range(2, 64) for b in range(1, a) if group % a != group % b)
+    shards.lay_out(first)
+    append(cast.acme, places, 1.0)
+    shards.lay_out(then)
+    append(cast.acme, places[:2], 2.0)
+    shards.lay_out(first)
+    append(cast.acme, places[:1], 3.0)
+    # Each by a drain of its own; that of the first shard stores what came before and after as one bundle.
+    for shard, size in ((group % then, 2), (group % first, 4)):
+        drain = Drain()
+        assert drain.take(shard)
+        assert drain.do_once() == size
+        drain.release()
+    (block,) = Reader(cast.acme).select([Matcher("__name__", MatchOp.EQUAL, "m")], start_ms=0, end_ms=2**42)
+    assert block.values.tolist() == [[3.0, 2.0, 1.0]]
+
+
 def test_the_sweep_makes_the_stream_as_the_table_says(valkey: Redis) -> None:
     layout.save_shards(8)
     assert shards.count() == shards.DEFAULT
