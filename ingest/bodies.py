@@ -10,7 +10,7 @@ from typing import Final
 import cramjam
 import zstandard
 from flask import Request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from app.errors import DecodeError, TooLarge, UnknownContentType
 from ingest.limits import MOST_BODY_BYTES, MOST_PLAIN_BYTES
@@ -27,12 +27,23 @@ def plain_body(request: Request, *, encodings: frozenset[str], default: str, mos
     if encoding not in encodings:
         raise UnknownContentType(f"content encoding {encoding} is not one of {', '.join(sorted(encodings))}")
     most = min(most_bytes or MOST_BODY_BYTES, MOST_BODY_BYTES)
+    return decompress(_sent(request, most), encoding, MOST_PLAIN_BYTES)
+
+
+def _sent(request: Request, most: int) -> bytes:
+    """The body as it was sent, of at most `most` bytes."""
+    length = request.content_length
+    if length is not None and length <= most:
+        # At once; get_data() copies it several times in small pieces.
+        body: bytes = request.environ["wsgi.input"].read(length)
+        if len(body) < length:
+            raise ClientDisconnected
+        return body
     request.max_content_length = most
     try:
-        body = request.get_data(cache=False)
+        return request.get_data(cache=False)
     except RequestEntityTooLarge:
         raise TooLarge(f"the body is larger than {most} bytes") from None
-    return decompress(body, encoding, MOST_PLAIN_BYTES)
 
 
 def decompress(body: bytes, encoding: str, most_bytes: int) -> bytes:

@@ -1,4 +1,4 @@
-"""What every process and every verb does first: logging, database, Valkey, keyring."""
+"""What every process and every verb does first: memory, logging, database, Valkey, keyring."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from app.auth.sealing import open_keyring
 from app.notify.base import open_outbound
 from app.objects import open_objects
 from app.runtime.home import ready_settings
+from app.runtime.memory import keep_freed_memory
 from app.settings import Settings
 from app.valkey import open_valkey, valkey
 from models.session import close_database, open_database
@@ -22,6 +23,8 @@ def open_process(settings: Settings, role: str, *, pool_size: int = 8) -> Settin
 
     Connections are made when first used, so a process may be opened before it forks.
     """
+    if role == "worker":
+        keep_freed_memory()
     log.configure(settings.log_format, settings.log_level)
     ready = ready_settings(settings)
     assert ready.database_url and ready.redis_url and ready.secret_key

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from math import isfinite
-from struct import pack
-from typing import Final, NamedTuple
+from struct import Struct, pack
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -32,7 +32,7 @@ class OtherForm(DecodeError):
     """JSON that is neither rows nor columns, and may be another agent's."""
 
 
-class Row(msgspec.Struct):
+class Row(msgspec.Struct, gc=False):
     """One sample."""
 
     metric: str
@@ -41,7 +41,7 @@ class Row(msgspec.Struct):
     labels: dict[str, str] = {}
 
 
-class Column(msgspec.Struct):
+class Column(msgspec.Struct, gc=False):
     """One series as most write it: times in ms, values as numbers.
 
     The times stay text at first, for an agent's series mostly have the same ones; so do labels, which come again.
@@ -76,13 +76,21 @@ class LooseBody(msgspec.Struct):
     series: list[msgspec.Raw] | None = None
 
 
-class Parsed(NamedTuple):
-    """One good series of columns; `item` is its place in the request."""
+class Parsed:
+    """The good series of columns, in their order; `items` are their places in the request, `values` packed doubles."""
 
-    item: int
-    key: bytes
-    ts_ms: Int64s
-    values: Sequence[float]
+    def __init__(self) -> None:
+        self.items: list[int] = []
+        self.keys: list[bytes] = []
+        self.ts_ms: list[Int64s] = []
+        self.values: list[bytes] = []
+
+    def add(self, item: int, key: bytes, ts_ms: Int64s, values: bytes) -> None:
+        """One more."""
+        self.items.append(item)
+        self.keys.append(key)
+        self.ts_ms.append(ts_ms)
+        self.values.append(values)
 
 
 _read_body = msgspec.json.Decoder(Body).decode
@@ -165,22 +173,25 @@ def _of_rows(rows: Iterable[tuple[int, Row]], rejected: list[Rejection]) -> Batc
     )
 
 
-def _even(columns: Sequence[Column], rejected: list[Rejection]) -> list[Parsed]:
+def _even(columns: Sequence[Column], rejected: list[Rejection]) -> Parsed:
     """The columns that have as many times as values."""
-    good = []
-    text, ts_ms = b"[]", np.empty(0, dtype=np.int64)
+    good = Parsed()
+    text, ts_ms, packed = msgspec.Raw(b"[]"), np.empty(0, dtype=np.int64), Struct("0d").pack
     for index, column in enumerate(columns):
-        if (own := bytes(column.ts)) != text:
-            text, ts_ms = own, np.array(_read_times(own), dtype=np.int64)
-        if len(ts_ms) == len(column.values):
-            good.append(Parsed(index, _key_of_text(column.metric, bytes(column.labels)), ts_ms, column.values))
+        if column.ts != text:
+            text = column.ts
+            ts_ms = np.array(_read_times(text), dtype=np.int64)
+            packed = Struct(f"{len(ts_ms)}d").pack
+        values = column.values
+        if len(ts_ms) == len(values):
+            good.add(index, _key_of_text(column.metric, bytes(column.labels)), ts_ms, packed(*values))
         else:
-            rejected.append(_uneven(index, len(ts_ms), len(column.values)))
+            rejected.append(_uneven(index, len(ts_ms), len(values)))
     return good
 
 
-def _good_columns(items: Sequence[msgspec.Raw], rejected: list[Rejection]) -> list[Parsed]:
-    good = []
+def _good_columns(items: Sequence[msgspec.Raw], rejected: list[Rejection]) -> Parsed:
+    good = Parsed()
     for index, item in enumerate(items):
         try:
             column = _read_column(item)
@@ -199,19 +210,19 @@ def _good_columns(items: Sequence[msgspec.Raw], rejected: list[Rejection]) -> li
                 continue
             ts_ms.append(pair[0])
             values.append(pair[1])
-        good.append(Parsed(index, _key(column.metric, column.labels), np.array(ts_ms, dtype=np.int64), values))
+        key = _key(column.metric, column.labels)
+        good.add(index, key, np.array(ts_ms, dtype=np.int64), pack(f"{len(values)}d", *values))
     return good
 
 
-def _of_columns(columns: Sequence[Parsed], rejected: list[Rejection]) -> Batch:
-    sizes = [len(column.values) for column in columns]
+def _of_columns(columns: Parsed, rejected: list[Rejection]) -> Batch:
+    sizes = [len(times) for times in columns.ts_ms]
     return Batch(
-        keys=[column.key for column in columns],
-        series=np.repeat(np.arange(len(columns), dtype=np.int32), sizes),
-        ts_ms=np.concatenate([column.ts_ms for column in columns]) if columns else np.empty(0, dtype=np.int64),
-        # Twice as fast as one iteration over all.
-        values=np.frombuffer(b"".join([pack(f"{len(each.values)}d", *each.values) for each in columns])),
-        positions=np.repeat(np.array([column.item for column in columns], dtype=np.int32), sizes),
+        keys=columns.keys,
+        series=np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
+        ts_ms=np.concatenate(columns.ts_ms) if sizes else np.empty(0, dtype=np.int64),
+        values=np.frombuffer(b"".join(columns.values)),
+        positions=np.repeat(np.array(columns.items, dtype=np.int32), sizes),
         rejected=rejected,
     )
 
