@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from flask import Flask, request
 
@@ -25,9 +25,17 @@ from pages import PAGES
 CATCH_ALL: Final = "/<path:path>"
 
 
+class Server(Flask):
+    """Flask, of which each view and each function around a request is a plain one."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Itself: to look each time whether it is a coroutine took a tenth of Flask's share of a request."""
+        return func
+
+
 def create_server(settings: Settings) -> Flask:
     """The Flask server with everything on it; connections must be open (app/runtime/process.py)."""
-    server = Flask("watchfloor", static_folder=None)
+    server = Server("watchfloor", static_folder=None)
     server.config["SECRET_KEY"] = settings.secret_key
     server.session_interface = NoCookieSessions()
     register_problems(server)

@@ -47,6 +47,8 @@ def pre_fork(_server: Any, _worker: Any) -> None:
     """Leave what was loaded until now out of garbage collection: to look at it would copy 70 MB to each worker."""
     gc.collect()
     gc.freeze()
+    # Requests leave little behind in circles; looking for them each 700 objects cost a fiftieth of the processor.
+    gc.set_threshold(10_000, 10, 10)
 
 
 def post_fork(_server: Any, _worker: Any) -> None:

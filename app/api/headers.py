@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, request
@@ -36,9 +37,8 @@ def install_headers(server: Flask, settings: Settings, script_hashes: Sequence[s
 
 def _set_headers(response: Response) -> Response:
     response.headers.update(FIXED)
-    response.headers["Content-Security-Policy"] = POLICY.format(
-        hashes=current_app.config["SCRIPT_HASHES"], push=_push_origins()
-    )
+    config = current_app.config
+    response.headers["Content-Security-Policy"] = _policy(config["SCRIPT_HASHES"], config["PUSH_PORT"], request.host)
     if current_app.config["IS_HTTPS"]:
         response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     if "Cache-Control" not in response.headers:
@@ -46,11 +46,15 @@ def _set_headers(response: Response) -> Response:
     return response
 
 
-def _push_origins() -> str:
-    port = current_app.config["PUSH_PORT"]
+@lru_cache(maxsize=64)
+def _policy(hashes: str, push_port: int | None, host: str) -> str:
+    return POLICY.format(hashes=hashes, push=_push_origins(push_port, host))
+
+
+def _push_origins(port: int | None, host: str) -> str:
     if port is None:
         return ""
-    name = urlsplit(request.host_url).hostname or ""
+    name = urlsplit(f"//{host}").hostname or ""
     if not all(letter.isalnum() or letter in ".-" for letter in name):
         return ""
     return f"ws://{name}:{port} http://{name}:{port}"
