@@ -8,11 +8,14 @@ import gzip
 import cramjam
 import pytest
 import zstandard
+from flask import Request
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.test import EnvironBuilder
 
 from app.errors import DecodeError, TooLarge
-from ingest.bodies import DECOMPRESSORS, decompress
+from ingest.bodies import DECOMPRESSORS, decompress, plain_body
 
 PLAIN = b"0123456789" * 1000
 COMPRESS = {
@@ -58,3 +61,18 @@ def test_garbage_raises_nothing_but_ours(encoding: str, body: bytes, cut: int) -
     for each in (body, COMPRESS[encoding](PLAIN)[:cut] + body):
         with contextlib.suppress(DecodeError, TooLarge):
             decompress(each, encoding, 100_000)
+
+
+@pytest.mark.parametrize("missing", [1, 5_000])
+def test_a_body_that_is_cut_off_is_no_body(missing: int) -> None:
+    environ = EnvironBuilder(method="POST", data=PLAIN).get_environ()
+    environ["CONTENT_LENGTH"] = str(len(PLAIN) + missing)
+    with pytest.raises(ClientDisconnected):
+        plain_body(Request(environ), encodings=frozenset({"identity"}), default="identity")
+
+
+def test_a_body_beyond_the_limit_is_not_read() -> None:
+    environ = EnvironBuilder(method="POST", data=PLAIN).get_environ()
+    with pytest.raises(TooLarge, match="larger than 9999 bytes"):
+        plain_body(Request(environ), encodings=frozenset({"identity"}), default="identity", most_bytes=9_999)
+    assert environ["wsgi.input"].read() == PLAIN

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import httpx
 import pytest
@@ -105,3 +107,38 @@ def test_requests_in_one_packet_are_all_answered(port: int) -> None:
     while piece := connection.recv(10_000):
         answered += piece
     assert answered.count(b"200 OK") == 3
+
+
+def test_busy_connections_leave_a_thread_for_others(port: int) -> None:
+    stopping = Event()
+    with ThreadPoolExecutor(6) as pool:
+        busy = [pool.submit(_ask_until, port, stopping) for _ in range(6)]
+        answers = [httpx.get(f"http://127.0.0.1:{port}/", timeout=HEAD_WITHIN_S / 2).text for _ in range(20)]
+        stopping.set()
+        counts = [each.result() for each in busy]
+    assert answers == ["0"] * 20
+    assert min(counts) > 0
+
+
+def _ask_until(port: int, stopping: Event) -> int:
+    """Post again and again over one connection; answers how often."""
+    count = 0
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        while not stopping.is_set() or not count:
+            size = (0, 10, 70_000)[count % 3]
+            assert client.post("/", content=b"x" * size).text == str(size)
+            count += 1
+    return count
+
+
+def test_a_connection_that_keeps_its_thread_may_go_or_send_half(port: int) -> None:
+    one = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    connection = _send(port, one)
+    assert b"200 OK" in connection.recv(1000)
+    connection.sendall(one[:10])
+    time.sleep(0.1)
+    connection.sendall(one[10:])
+    assert b"200 OK" in connection.recv(1000)
+    connection.shutdown(socket.SHUT_WR)
+    assert _is_closed(connection)
+    assert httpx.get(f"http://127.0.0.1:{port}/").text == "0"
