@@ -12,13 +12,12 @@ from app.domain.samples import ABSENT, Float64s, Int64s, absent_array, is_absent
 from app.promql.label_sets import LabelSets
 from app.promql.limits import Budget
 from app.promql.rollups import RolledWindows, RollupSource
-from app.promql.select import SeriesBlock, SeriesSource
+from app.promql.select import CELLS, SeriesBlock, SeriesSource
 from app.promql.vectors import Bools, Vectors, drop_empty, no_vectors
 from app.promql.windows import Edges, Windows
 
-# Series in a block: fewer than NARROW are worth putting together, up to about WIDE, or to so many CELLS: beyond 32 MB,
-# which is not much more, each intermediate result is memory that the system hands out page by page.
-NARROW, WIDE, CELLS = 32, 16_384, 1 << 19
+# Series in a block: fewer than NARROW are worth putting together, up to about WIDE, or to so many CELLS.
+NARROW, WIDE = 32, 16_384
 
 
 class Reading:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from app.domain.labels import Labels, Matcher
 from app.domain.samples import Float64s, Int64s
+
+# A block is best kept below so many values: beyond 32 MB, which is not much more, each intermediate result is memory
+# that the system hands out page by page.
+CELLS: Final = 1 << 19
 
 
 @dataclass(frozen=True)

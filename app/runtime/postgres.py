@@ -41,6 +41,8 @@ SETTINGS: Mapping[str, str] = {
     "checkpoint_timeout": "10min",
     "random_page_cost": "1.1",
     "jit": "off",
+    # A screen asks many short questions at once: starting processes for one and handing its rows over costs more.
+    "max_parallel_workers_per_gather": "0",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %u@%d ",

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from app.domain.tenancy import TenantId
-from app.tsdb import blocks, departed, raw, rollups
+from app.tsdb import blocks, departed, hot, raw, rollups
 from app.tsdb.blocks import BLOCK_MS, moment
 from app.tsdb.codec import Part
 from app.tsdb.raw import Raw
@@ -186,7 +186,7 @@ def _batches(found: Sequence[tuple[int, int, int]]) -> Iterator[Due]:
             groups, total = [], 0
 
 
-def _take(connection: Connection, tenant: TenantId, groups: Sequence[int], bucket_ms: int) -> dict[int, raw.Rows]:
+def _take(connection: Connection, tenant: TenantId, groups: Sequence[int], bucket_ms: int) -> dict[int, hot.Rows]:
     """The hot rows of a bucket, which are gone with the end of the transaction: exactly those, by one statement."""
     driver: Any = connection.connection.driver_connection
     parameters = {
@@ -197,7 +197,7 @@ def _take(connection: Connection, tenant: TenantId, groups: Sequence[int], bucke
     }
     with driver.cursor(binary=True) as cursor:
         cursor.execute(_TAKE, parameters)
-        return raw.by_group(cursor.fetchall(), dict.fromkeys(groups, 0))
+        return hot.by_group(cursor.fetchall(), dict.fromkeys(groups, 0))
 
 
 def _write_rollups(

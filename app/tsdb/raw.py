@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -13,52 +13,53 @@ from sqlalchemy import Connection
 
 from app.domain.samples import Float64s, Int64s, absent_array, is_absent
 from app.domain.tenancy import TenantId
+from app.promql.label_sets import LabelSets
 from app.promql.select import SeriesBlock
-from app.tsdb import blocks
+from app.tsdb import blocks, hot
 from app.tsdb.blocks import BLOCK_MS, moment
 from app.tsdb.codec import Part, parts_of
+from app.tsdb.hot import Rows
 from app.tsdb.selection import Group
 
 # A block that would be emptier than this, and is not small, is taken apart into its series.
 LEAST_FILLED: Final = 0.25
 SMALL_BLOCK_CELLS: Final = 65_536
 
+# How many bytes the rows of groups may have that come in one piece, if they have a sample a second.
+_PIECE_BYTES: Final = 128 * 1024 * 1024
+_MOST_IN_PIECE: Final = 256
+# Time, part and size of a row.
+_ROW_BYTES: Final = 20
+
 # Uses the index (group_id, ts) of each partition. Only the bytes between the first and the last wanted slot travel.
-# The rows of a group come as one: a tuple for each row of 20,000 series takes us longer than to read them.
+# The rows of a group come as one, and many groups together: a tuple for each row of 20,000 series takes us longer
+# than to read them, and small pieces wake us for each.
 # Not ordered: sorting rows of 2 kB takes the server longer than sorting their times takes us.
 # One statement, so that what is compacted meanwhile is seen once, before or after.
 _ROWS: Final = """
-select s.group_id, null::bigint, string_agg(timestamptz_send(s.ts), ''), string_agg(int8send(s.part), ''),
-    string_agg(s.slots, ''),
-    string_agg(case when s.slots is null then substr(s.vals, g.first_byte, g.bytes) else s.vals end, ''), null::int,
-    string_agg(int4send(case when s.slots is null
-        then least(g.bytes, greatest(0, octet_length(s.vals) - g.first_byte + 1)) else -octet_length(s.vals) end), '')
-from unnest(%(groups)s::int[], %(first_bytes)s::int[], %(bytes)s::int[]) as g(group_id, first_byte, bytes)
-join sample_hot s on s.group_id = g.group_id
-where s.tenant_id = %(tenant)s and s.ts >= %(start)s and s.ts <= %(end)s
-group by s.group_id
+select null::int, null::bigint, string_agg(h.times, ''), string_agg(h.parts, ''), string_agg(h.slots, ''),
+    string_agg(h.vals, ''), null::int, string_agg(h.sizes, ''),
+    string_agg(int4send(h.group_id) || int4send(octet_length(h.sizes) / 4), '')
+from (
+    select s.group_id, string_agg(timestamptz_send(s.ts), '') as times, string_agg(int8send(s.part), '') as parts,
+        string_agg(s.slots, '') as slots,
+        string_agg(case when s.slots is null then substr(s.vals, g.first_byte, g.bytes) else s.vals end, '') as vals,
+        string_agg(int4send(case when s.slots is null
+            then least(g.bytes, greatest(0, octet_length(s.vals) - g.first_byte + 1))
+            else -octet_length(s.vals) end), '') as sizes
+    from unnest(%(groups)s::int[], %(first_bytes)s::int[], %(bytes)s::int[]) as g(group_id, first_byte, bytes)
+    join sample_hot s on s.group_id = g.group_id
+    where s.tenant_id = %(tenant)s and s.ts >= %(start)s and s.ts <= %(end)s
+    group by s.group_id
+) h
+group by h.group_id / %(together)s
 union all
-select b.group_id, b.checksum, timestamptz_send(b.bucket), null, null, b.blob, b.version, null
+select b.group_id, b.checksum, timestamptz_send(b.bucket), null, null, b.blob, b.version, null, null
 from unnest(%(groups)s::int[]) as g(group_id)
 join sample_blocks b on b.group_id = g.group_id
 where b.tenant_id = %(tenant)s and b.bucket >= %(first_bucket)s and b.bucket < %(end)s
     and b.first_ts <= %(end)s and b.last_ts >= %(start)s
 """
-# Binary times count microseconds from 2000-01-01.
-_PG_EPOCH_MS: Final = 946_684_800_000
-
-
-class Rows(NamedTuple):
-    """Rows of one group, ascending by time and then part. `vals[i]` begins at slot `first_slot` if slots[i] is None.
-
-    Where all are dense, of one width and of different times they may be `matrix` (t, width) instead of lists.
-    """
-
-    ts_ms: Int64s
-    slots: list[bytes | None]
-    vals: list[bytes]
-    first_slot: int
-    matrix: Float64s | None = None
 
 
 @dataclass
@@ -91,6 +92,7 @@ def fetch(
         "groups": blocks.int_array(first_slots),
         "first_bytes": blocks.int_array(8 * slot + 1 for slot in first_slots.values()),
         "bytes": blocks.int_array(8 * group.span for group in groups),
+        "together": _groups_in_piece(groups, end_ms - start_ms),
     }
     driver: Any = connection.connection.driver_connection
     with driver.cursor(binary=True) as cursor:
@@ -98,102 +100,59 @@ def fetch(
         # sorts the rows of a thousand on disk.
         cursor.execute(_ROWS, parameters, prepare=False)
         rows = cursor.fetchall()
-    found = {group_id: Raw(its) for group_id, its in _hot_rows(rows, first_slots).items()}
-    slots = {group.group_id: group.slots for group in groups}
-    for bucket_ms, (group_id, checksum, _, _, _, blob, version, _) in sorted(_blocks_in(rows), key=itemgetter(0)):
+    found: dict[int, Raw] = {}
+    for group_id, _, times, parts, slots, vals, _, sizes, heads in rows:
+        if group_id is None:
+            piece = hot.Piece(heads=heads, times=times, parts=parts, sizes=sizes, slots=slots, vals=vals)
+            found.update((number, Raw(its)) for number, its in hot.rows_of(piece, first_slots).items())
+    wanted = {group.group_id: group.slots for group in groups}
+    for bucket_ms, (group_id, checksum, _, _, _, blob, version, *_) in sorted(_blocks_in(rows), key=itemgetter(0)):
         name = blocks.name_of(group_id, bucket_ms, version=version)
-        parts = blocks.open_or_report(blob, checksum=checksum, slots=slots[group_id], name=name, tenant=tenant)
-        if parts:
-            found.setdefault(group_id, Raw()).parts += parts
+        its_parts = blocks.open_or_report(blob, checksum=checksum, slots=wanted[group_id], name=name, tenant=tenant)
+        if its_parts:
+            found.setdefault(group_id, Raw()).parts += its_parts
         found.setdefault(group_id, Raw()).buckets.append(bucket_ms)
     return found
 
 
-def _hot_rows(rows: Sequence[Any], first_slots: dict[int, int]) -> dict[int, Rows]:
-    """The hot rows of each group, from what _ROWS answers."""
-    hot = [row for row in rows if row[6] is None]
-    if not hot:
-        return {}
-    # Of all groups at once: a handful of array calls for each of a thousand takes as long as the rest of a query.
-    ts_ms = _times_of(b"".join([row[2] for row in hot]))
-    widths = np.frombuffer(b"".join([row[7] for row in hot]), dtype=">i4")
-    bounds = np.cumsum([0, *(len(row[2]) // 8 for row in hot)])
-    firsts = bounds[:-1]
-    least, most = np.minimum.reduceat(widths, firsts), np.maximum.reduceat(widths, firsts)
-    steps = np.diff(ts_ms, append=ts_ms[-1])
-    steps[bounds[1:] - 1] = 1  # from the last row of a group to the first of the next
-    is_plain = ((least > 0) & (least == most)).tolist()
-    is_ascending = (np.minimum.reduceat(steps, firsts) > 0).tolist()
-    found: dict[int, Rows] = {}
-    apart: list[Any] = []
-    for number, (row, begin, end) in enumerate(zip(hot, firsts.tolist(), bounds[1:].tolist(), strict=True)):
-        its = _as_matrix(row, ts_ms[begin:end], is_ascending=is_ascending[number]) if is_plain[number] else None
-        if its is None:
-            apart += _taken_apart(row)
+def _groups_in_piece(groups: Sequence[Group], range_ms: int) -> int:
+    """How many groups come together: a piece is one value, of at most 1 GB."""
+    row_bytes = sum(8 * group.span + _ROW_BYTES for group in groups) / len(groups)
+    return min(_MOST_IN_PIECE, max(1, int(_PIECE_BYTES / row_bytes / (1 + range_ms / 1000))))
+
+
+def blocks_of_all(
+    groups: Sequence[Group], found: Mapping[int, Raw], *, start_ms: int, end_ms: int
+) -> list[SeriesBlock]:
+    """The samples of the wanted series: those of groups with the same times together, where nothing is missing."""
+    together: dict[int, list[tuple[Group, Rows]]] = {}
+    alone: list[Group] = []
+    for group in groups:
+        raw = found.get(group.group_id)
+        if raw is None:
+            continue
+        rows = raw.rows
+        if rows is not None and rows.even is not None and not raw.parts and _has_all(group, rows):
+            together.setdefault(id(rows.even), []).append((group, rows))
         else:
-            found[row[0]] = Rows(its[0], [], [], first_slots[row[0]], its[1])
-    return found | by_group(apart, first_slots)
-
-
-def _as_matrix(row: Any, ts_ms: Int64s, *, is_ascending: bool) -> tuple[Int64s, Float64s] | None:
-    """The dense rows of a group in order of time; None when two are of the same."""
-    matrix = np.frombuffer(row[5], dtype="<f8").reshape(len(ts_ms), -1)
-    if is_ascending:
-        return ts_ms, matrix
-    order = np.argsort(ts_ms)
-    ts_ms = ts_ms[order]
-    return None if (np.diff(ts_ms) == 0).any() else (ts_ms, matrix[order])
-
-
-def _taken_apart(row: Any) -> Iterator[tuple[int, float, int, bytes | None, bytes]]:
-    """The rows that came as one, as by_group() takes them. The size of a sparse one is below zero."""
-    group_id, _, times, parts, slots, vals, _, sizes = row
-    at = slots_at = 0
-    for second, part, size in zip(
-        (_times_of(times) / 1000).tolist(),
-        np.frombuffer(parts, dtype=">i8").tolist(),
-        np.frombuffer(sizes, dtype=">i4").tolist(),
-        strict=True,
-    ):
-        its_slots = slots[slots_at : slots_at - size // 8] if size < 0 else None
-        yield group_id, second, part, its_slots, vals[at : at + abs(size)]
-        at += abs(size)
-        slots_at += len(its_slots or b"")
-
-
-def _times_of(octets: bytes) -> Int64s:
-    return np.frombuffer(octets, dtype=">i8").astype(np.int64) // 1000 + _PG_EPOCH_MS
-
-
-def by_group(rows: Sequence[Any], first_slots: dict[int, int]) -> dict[int, Rows]:
-    """Rows (group, seconds, part, slots, vals) of sample_hot, in order; `first_slots` is where dense ones begin."""
-    if not rows:
-        return {}
-    group_ids, seconds, parts, slots, vals = zip(*(row[:5] for row in rows), strict=True)
-    ids = np.array(group_ids, dtype=np.int64)
-    ts_ms = np.rint(np.array(seconds) * 1000).astype(np.int64)
-    order = np.lexsort((np.array(parts, dtype=np.int64), ts_ms, ids))
-    ids, ts_ms = ids[order], ts_ms[order]
-    ends = np.flatnonzero(np.diff(ids, append=-1)) + 1
-    found, first = {}, 0
-    for end_of_group in ends.tolist():
-        chosen = order[first:end_of_group].tolist()
-        group_id = int(ids[first])
-        found[group_id] = Rows(
-            ts_ms[first:end_of_group], [slots[i] for i in chosen], [vals[i] for i in chosen], first_slots[group_id]
-        )
-        first = end_of_group
-    return found
+            alone.append(group)
+    result = []
+    for members in together.values():
+        block = _side_by_side(members)
+        if block is None:
+            alone += [group for group, _ in members]
+        else:
+            result.append(block)
+    for group in alone:
+        result += blocks_of(group, found[group.group_id], start_ms=start_ms, end_ms=end_ms)
+    return result
 
 
 def blocks_of(group: Group, raw: Raw, *, start_ms: int, end_ms: int) -> list[SeriesBlock]:
     """The samples of the wanted series: one block, or one for each series where a block would be mostly empty."""
     if raw.rows is None and not raw.parts:
         return []
-    if raw.rows is not None and raw.rows.matrix is not None and not raw.parts:
-        dense = _hot_alone(group, raw.rows, raw.rows.matrix)
-    else:
-        dense = _dense(group, raw, start_ms, end_ms)
+    dense = _dense(group, raw, start_ms, end_ms)
     if dense is not None:
         return dense
     times, cells = _all_cells(group.slots, raw)
@@ -235,7 +194,7 @@ def merged(raw: Raw) -> list[Part]:
 
 def _blocks_in(rows: Sequence[Any]) -> list[tuple[int, Any]]:
     """The rows that are blocks, each with the start of its hour in ms."""
-    return [(int(_times_of(row[2])[0]), row) for row in rows if row[6] is not None]
+    return [(int(hot.times_of(row[2])[0]), row) for row in rows if row[0] is not None]
 
 
 def _plain(rows: Rows) -> Float64s | None:
@@ -278,19 +237,31 @@ def _dense(group: Group, raw: Raw, start_ms: int, end_ms: int) -> list[SeriesBlo
     return [SeriesBlock(group.labels, times, values, is_apart=True)]
 
 
-def _hot_alone(group: Group, rows: Rows, matrix: Float64s) -> list[SeriesBlock] | None:
-    """The most usual case: nothing but a matrix, whose times are those asked for. None if samples are missing."""
-    width = matrix.shape[1]
-    if group.first_slot - rows.first_slot + group.span > width:
+def _has_all(group: Group, rows: Rows) -> bool:
+    """Whether the rows, if they are even, reach from the first of the wanted slots to the last."""
+    return rows.first_slot <= group.first_slot and group.first_slot - rows.first_slot + group.span <= rows.width
+
+
+def _side_by_side(members: Sequence[tuple[Group, Rows]]) -> SeriesBlock | None:
+    """The most usual case: groups of the same times, which are those asked for. None if samples are missing."""
+    members = sorted(members, key=lambda member: member[1].column)
+    even = members[0][1].even
+    assert even is not None
+    values = even.values
+    if not all(group.is_gapless for group, _ in members) or sum(group.span for group, _ in members) < values.shape[1]:
+        values = values[:, np.concatenate([group.slots - rows.first_slot + rows.column for group, rows in members])]
+    if _lacks(values):
         return None
-    is_whole = group.is_gapless and group.first_slot == rows.first_slot and group.span == width
-    values = matrix if is_whole else matrix[:, group.slots - rows.first_slot]
+    labels = LabelSets.joined([LabelSets.of(group.labels) for group, _ in members])
+    return SeriesBlock(labels, even.ts_ms, values, is_apart=True)
+
+
+def _lacks(values: Float64s) -> bool:
+    """Whether any value is none."""
     with np.errstate(all="ignore"):
         # No number if any value is none: takes half as long as a look at each.
         total = np.add.reduce(values, axis=None)
-    if np.isnan(total) and is_absent(values).any():
-        return None
-    return [SeriesBlock(group.labels, rows.ts_ms, values, is_apart=True)]
+    return bool(np.isnan(total) and is_absent(values).any())
 
 
 def _all_cells(wanted: NDArray[np.intp], raw: Raw) -> tuple[Int64s, _Cells]:

@@ -56,12 +56,7 @@ class Reader:
                 coarse = rolled.instead_of_samples(
                     connection, self.tenant, groups, found, start_ms=start_ms, end_ms=end_ms
                 )
-        return coarse + [
-            block
-            for group in groups
-            if group.group_id in found
-            for block in raw.blocks_of(group, found[group.group_id], start_ms=start_ms, end_ms=end_ms)
-        ]
+        return coarse + raw.blocks_of_all(groups, found, start_ms=start_ms, end_ms=end_ms)
 
     def select_rollups(
         self, matchers: Sequence[Matcher], *, start_ms: int, end_ms: int, unit_ms: int, stats: Sequence[str]

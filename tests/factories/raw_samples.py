@@ -14,11 +14,4 @@ def raw_samples(tenant: TenantId) -> Samples:
     with tenant_connection(tenant) as connection:
         groups = select_series(connection, tenant, [])
         found = raw.fetch(connection, tenant, groups, start_ms=0, end_ms=2**42) if groups else {}
-    return parquet.samples_of(
-        [
-            block
-            for group in groups
-            if group.group_id in found
-            for block in raw.blocks_of(group, found[group.group_id], start_ms=0, end_ms=2**42)
-        ]
-    )
+    return parquet.samples_of(raw.blocks_of_all(groups, found, start_ms=0, end_ms=2**42))

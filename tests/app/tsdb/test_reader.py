@@ -79,6 +79,29 @@ def test_both_ends_of_the_range_are_in_it(cast: Cast) -> None:
     assert [ts - T0 for ts, _ in found[labels_of(up)]] == [0, 1, 999, 1000]
 
 
+@pytest.mark.parametrize("missing", [None, ("core-3", "b")])
+def test_devices_that_are_polled_together(cast: Cast, missing: tuple[str, str] | None) -> None:
+    # A port that comes later has its slots behind those of the other metrics.
+    ports = {"core-1": ["a", "b", "c"], "core-2": ["a"], "core-3": ["a", "b"], "core-4": ["a", "b", "c"]}
+    expected: dict[Labels, list[tuple[int, float]]] = {}
+    series = []
+    for number, (device, port) in enumerate((device, port) for port in "abc" for device in ports):
+        if port not in ports[device]:
+            continue
+        for offset, name in enumerate(("in", "out")):
+            labels = {"__name__": name, "device": device, "port": port}
+            store(cast.acme, labels, [(T0 - 3_600_000, 0.0)])
+            samples = [(T0 + 60_000 * step, 100.0 * number + 10 * offset + step) for step in range(5)]
+            if (device, port) == missing:
+                del samples[2]
+            series.append((labels, samples))
+            expected[labels_of(labels)] = samples
+    store_all(cast.acme, series)
+    for name in ("in", "out"):
+        wanted = {labels: samples for labels, samples in expected.items() if labels[0][1] == name}
+        assert read(cast.acme, metric(name), start_ms=T0, end_ms=T0 + 600_000) == wanted
+
+
 def test_charlie_of_globex_sees_nothing_of_acme(cast: Cast) -> None:
     store(cast.acme, {"__name__": "up", "device": "core-1"}, [(T0, 1.0)])
     describe_metrics(cast.acme, [Metadata("up", "gauge", "Whether it is up.")])
