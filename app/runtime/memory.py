@@ -10,15 +10,14 @@ from typing import Final
 _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
 # Freed memory at the end of the heap that stays with the process, and blocks that are always asked of the kernel.
-KEPT_BYTES: Final = 64 * 1024 * 1024
+KEPT_BYTES: Final = 128 * 1024 * 1024
 LARGE_BYTES: Final = 32 * 1024 * 1024
 
 
 def keep_freed_memory() -> None:
     """Keep what arrays of a moment leave behind for the next ones, instead of giving it to the kernel each time.
 
-    The kernel clears each page that it hands out anew: a third of a drain's time went there, and a quarter of a query's
-    over many series. Only glibc knows of this.
+    The kernel clears each page that it hands out anew: a third of a drain's time went there. Only glibc knows of this.
     """
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt

@@ -23,7 +23,8 @@ def open_process(settings: Settings, role: str, *, pool_size: int = 8) -> Settin
 
     Connections are made when first used, so a process may be opened before it forks.
     """
-    keep_freed_memory()
+    if role == "worker":
+        keep_freed_memory()
     log.configure(settings.log_format, settings.log_level)
     ready = ready_settings(settings)
     assert ready.database_url and ready.redis_url and ready.secret_key
