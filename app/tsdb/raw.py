@@ -124,7 +124,10 @@ def _groups_in_piece(groups: Sequence[Group], range_ms: int) -> int:
 def blocks_of_all(
     groups: Sequence[Group], found: Mapping[int, Raw], *, start_ms: int, end_ms: int
 ) -> list[SeriesBlock]:
-    """The samples of the wanted series: those of groups with the same times together, where nothing is missing."""
+    """The samples of the wanted series: those of groups with the same times together, where nothing is missing.
+
+    `start_ms` and `end_ms` are those of the fetch().
+    """
     together: dict[int, list[tuple[Group, Rows]]] = {}
     alone: list[Group] = []
     for group in groups:
@@ -232,7 +235,7 @@ def _dense(group: Group, raw: Raw, start_ms: int, end_ms: int) -> list[SeriesBlo
     times, values = times[begin:end], values[begin:end]
     if not len(times):
         return []
-    if np.isnan(values).any() and is_absent(values).any():
+    if _lacks(values):
         return None
     return [SeriesBlock(group.labels, times, values, is_apart=True)]
 
